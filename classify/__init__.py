@@ -1,0 +1,1 @@
+"""Supervised half: what floor and which element a frame shows."""

@@ -1,0 +1,191 @@
+"""The columns of a survey's tables, and the folders of immutable shards that hold them.
+
+A table is a folder of Parquet shards, each named by its unit of work. A shard appears whole or not
+at all, so one can append, resume after a kill, read while another process writes, and copy the
+folder, with no further code.
+"""
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from classify.runs import publish
+
+log = logging.getLogger(__name__)
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "frames": pa.schema(
+        [
+            ("frame_id", pa.string()),
+            ("path", pa.string()),  # relative to the survey where inside it, else absolute
+            ("sha256", pa.string()),
+            ("dive", pa.string()),
+            ("index", pa.int64()),  # order within the dive
+            ("time_utc", pa.timestamp("us", tz="UTC")),
+            ("width", pa.int32()),  # pixels, after EXIF rotation
+            ("height", pa.int32()),
+            ("lat", pa.float64()),  # degrees north
+            ("lon", pa.float64()),  # degrees east
+            ("depth_m", pa.float64()),
+            ("sharpness", pa.float32()),  # variance of the Laplacian, grey values 0..255
+            ("brightness", pa.float32()),  # mean grey value, 0..255
+            ("flags", pa.list_(pa.string())),
+        ]
+    ),
+    "crops": pa.schema(
+        [
+            ("crop_id", pa.string()),
+            ("frame_id", pa.string()),
+            ("class", pa.string()),
+            ("score", pa.float32()),  # probability of the class, or the annotation's own score
+            ("x", pa.int32()),  # box of the mask, original pixels
+            ("y", pa.int32()),
+            ("w", pa.int32()),
+            ("h", pa.int32()),
+            ("mask", pa.string()),  # COCO compressed RLE counts, frame-sized; null = whole box
+            ("heat", pa.binary()),  # class activation map, uint8, heat_rows x heat_cols
+            ("heat_rows", pa.int16()),
+            ("heat_cols", pa.int16()),
+        ]
+    ),
+    "embeddings": pa.schema([("crop_id", pa.string()), ("vector", pa.binary())]),
+    "clusters": pa.schema(
+        [
+            ("crop_id", pa.string()),
+            ("cluster", pa.int32()),  # -1 = noise
+            ("probability", pa.float32()),  # HDBSCAN's strength of membership
+            ("exemplar", pa.bool_()),
+            ("inherited_from", pa.string()),  # the keyframe's crop, where placed by its burst
+        ]
+    ),
+    "maps": pa.schema([("crop_id", pa.string()), ("x", pa.float32()), ("y", pa.float32())]),
+    # HDBSCAN's condensed tree: a node holds `size` crops and leaves `parent` at density `lambda`.
+    "trees": pa.schema(
+        [
+            ("parent", pa.int64()),
+            ("child", pa.int64()),
+            ("lambda", pa.float64()),
+            ("size", pa.int64()),
+            ("cluster", pa.int32()),  # the cluster that `child` is, null where it is none
+        ]
+    ),
+}
+
+
+class DamagedShard(Exception):
+    """A shard that is not what was written."""
+
+
+class Table:
+    """A folder of immutable shards, one Parquet file each, named by their unit of work."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        self.schema = SCHEMAS[name]
+
+    def files(self) -> list[Path]:
+        """Return the whole shards, sorted by unit; shards being written are not among them."""
+        return sorted(p for p in self.folder.glob("*.parquet") if not p.name.startswith("."))
+
+    def units(self) -> list[str]:
+        """Return the units of work that are done, sorted."""
+        return [path.stem for path in self.files()]
+
+    def write(self, unit: str, rows: pa.Table) -> bool:
+        """Publish the shard of `unit`; False when it is there already and nothing was written.
+
+        Raises:
+            ValueError: `rows` lacks a column of the table (message names it).
+        """
+        path = self.folder / f"{unit}.parquet"
+        if path.exists():
+            return False
+        missing = [name for name in self.schema.names if name not in rows.column_names]
+        if missing:
+            raise ValueError(f"{self.name}: column {missing[0]!r} is missing in shard {unit!r}")
+        rows = rows.cast(_with_extra_columns(self.schema, rows.schema))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f".{unit}.{os.getpid()}.tmp"
+        with open(temporary, "wb") as handle:
+            pq.write_table(rows, handle, compression="zstd", write_page_checksum=True)
+            handle.flush()
+            os.fsync(handle.fileno())
+        publish(temporary, path)
+        return True
+
+    def read(
+        self, columns: list[str] | None = None, *, units: Iterable[str] | None = None
+    ) -> pa.Table:
+        """Return the rows of all shards (or of `units`), in order of unit.
+
+        Raises:
+            DamagedShard: a shard's checksum or structure is wrong.
+        """
+        files = self.files() if units is None else [self.folder / f"{u}.parquet" for u in units]
+        tables = [_read_shard(path, columns) for path in files]
+        if not tables:
+            schema = self.schema
+            return (schema if columns is None else pa.schema(map(schema.field, columns))).empty_table()
+        return pa.concat_tables(tables, promote_options="default")
+
+    def set_aside_damaged(self) -> list[Path]:
+        """Rename damaged shards to `*.damaged`, so that their units are made again; return them.
+
+        Only a stage that is about to write calls this; readers leave the folder alone.
+        """
+        aside = []
+        for path in self.files():
+            try:
+                _read_shard(path, None)
+            except DamagedShard as error:
+                target = path.with_suffix(".damaged")
+                os.replace(path, target)
+                log.warning("%s; set aside as %s and made again", error, target.name)
+                aside.append(target)
+        return aside
+
+
+def _read_shard(path: Path, columns: list[str] | None) -> pa.Table:
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as shard:
+            return shard.read(columns)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise DamagedShard(f"shard {path} is damaged ({str(error).splitlines()[0]})") from error
+
+
+def _with_extra_columns(schema: pa.Schema, given: pa.Schema) -> pa.Schema:
+    """Return `schema` followed by the columns that only `given` has, with the metadata of `given`."""
+    order = [schema.field(n) if n in schema.names else given.field(n) for n in given.names]
+    return pa.schema(order, metadata=given.metadata)
+
+
+def vectors_to_column(vectors: npt.NDArray[np.floating]) -> tuple[pa.Array, dict[str, str]]:
+    """Pack vectors [n, d] as float16 bytes; return the column and the metadata that describes it.
+
+    Raises:
+        ValueError: a value is not finite, or too large for float16.
+    """
+    half = np.ascontiguousarray(vectors, dtype=np.float16)
+    if not np.isfinite(half).all():
+        row = int(np.flatnonzero(~np.isfinite(half).all(axis=1))[0])
+        raise ValueError(f"vectors: row {row} has a value that is not finite in float16")
+    column = pa.array([row.tobytes() for row in half], pa.binary())
+    return column, {"dtype": "float16", "dim": str(half.shape[1])}
+
+
+def column_to_vectors(rows: pa.Table) -> npt.NDArray[np.float32]:
+    """Unpack the `vector` column of an embeddings table into float32 [n, d]."""
+    if not len(rows):
+        dim = int((rows.schema.metadata or {}).get(b"dim", 0))
+        return np.zeros((0, dim), np.float32)
+    joined = b"".join(rows["vector"].to_pylist())
+    return np.frombuffer(joined, np.float16).reshape(len(rows), -1).astype(np.float32)
