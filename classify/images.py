@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from classify.errors import UserError
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
 MAX_PIXELS = 300_000_000  # about 900 MB as RGB; a larger file is more likely an attack than a frame
 _ORIENTATION = 0x0112  # EXIF tag
@@ -24,8 +26,8 @@ Pixels = npt.NDArray[np.uint8]
 Image.MAX_IMAGE_PIXELS = None  # `open_image` checks the size itself, with a clearer message
 
 
-class ImageError(Exception):
-    """A file that is no readable image; the message names the file and the reason."""
+class ImageError(UserError):
+    """An image that cannot be read; the message gives the reason, after the file where known."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,11 @@ def open_image(source: Path | bytes) -> Image.Image:
     Raises:
         ImageError: it is empty, not an image, or has more than `MAX_PIXELS` pixels.
     """
-    name = source.name if isinstance(source, Path) else "image"
+    name = _prefix(source)
     try:
         data = source.read_bytes() if isinstance(source, Path) else source
         if not data:
-            raise ImageError(f"{name}: the file is empty")
+            raise ImageError(f"{name}the file is empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # notes on odd metadata, which is not needed
             image = Image.open(io.BytesIO(data))
@@ -66,11 +68,11 @@ def open_image(source: Path | bytes) -> Image.Image:
         raise
     except (OSError, ValueError, SyntaxError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not an image"
-        raise ImageError(f"{name}: {reason}") from error
+        raise ImageError(f"{name}{reason}") from error
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
         raise ImageError(
-            f"{name}: {image.width} x {image.height} is more than {MAX_PIXELS / 1e6:.0f} megapixels"
+            f"{name}{image.width} x {image.height} is more than {MAX_PIXELS / 1e6:.0f} megapixels"
         )
     return image
 
@@ -90,7 +92,6 @@ def read_image(source: Path | bytes, *, min_side: int | None = None) -> Decoded:
         ImageError: the file is no image, too large, truncated or damaged.
     """
     image = open_image(source)
-    name = source.name if isinstance(source, Path) else "image"
     width, height = image.size
     if image.getexif().get(_ORIENTATION) in _TRANSPOSED:
         width, height = height, width
@@ -103,7 +104,7 @@ def read_image(source: Path | bytes, *, min_side: int | None = None) -> Decoded:
             image.load()
         rgb = _to_rgb(ImageOps.exif_transpose(image))
     except (OSError, ValueError, SyntaxError, MemoryError, EOFError, IndexError) as error:
-        raise ImageError(f"{name}: truncated or damaged ({error})") from error
+        raise ImageError(f"{_prefix(source)}truncated or damaged ({error})") from error
     return Decoded(rgb, width, height)
 
 
@@ -116,6 +117,10 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     smaller = width * height < pixels.shape[0] * pixels.shape[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=method), np.uint8)
+
+
+def _prefix(source: Path | bytes) -> str:
+    return f"{source.name}: " if isinstance(source, Path) else ""
 
 
 def _to_rgb(image: Image.Image) -> Pixels:

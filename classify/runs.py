@@ -15,11 +15,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
+from classify.errors import UserError
+
 RUN_FILE = "run.json"
 _VERSIONED = ("rov-discover", "torch", "timm", "umap-learn", "hdbscan", "scikit-learn", "numpy")
 
 
-class RunError(Exception):
+class RunError(UserError):
     """A run folder that is missing, unfinished or not what was asked for."""
 
 

@@ -1,9 +1,10 @@
 """Images in nested folders in: the frames table."""
 
+import hashlib
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from PIL import ExifTags, Image
 
 from classify.images import SUFFIXES, ImageError, Pixels, open_image, read_image, resize
@@ -196,13 +196,13 @@ def _read_frame(item: _Planned) -> dict[str, Any] | tuple[Path, str]:
     """Return the row of one file, or the file and why it cannot be read."""
     try:
         data = item.file.read_bytes()
-        exif = read_exif(open_image(item.file))
-        decoded = read_image(data if data else item.file, min_side=_STATISTICS_SIDE)
+        exif = read_exif(open_image(data))
+        decoded = read_image(data, min_side=_STATISTICS_SIDE)
     except ImageError as error:
-        return item.file, _with_name(error, item.file)
+        return item.file, f"{item.file.name}: {error}"
     except OSError as error:
         return item.file, f"{item.file.name}: {error.strerror}"
-    digest = file_hash(item.file)
+    digest = hashlib.sha256(data).hexdigest()
     return {
         "frame_id": frame_id(digest, item.dive, item.index),
         "path": item.stored,
@@ -216,11 +216,6 @@ def _read_frame(item: _Planned) -> dict[str, Any] | tuple[Path, str]:
         **exif,
         **image_statistics(decoded.pixels),
     }
-
-
-def _with_name(error: ImageError, file: Path) -> str:
-    text = str(error)
-    return text if text.startswith(file.name) else text.replace("image", file.name, 1)
 
 
 def image_statistics(pixels: Pixels) -> dict[str, float]:
@@ -314,14 +309,3 @@ def _dive_from_csv(path: Path) -> DiveOf:
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-def batches(items: list[Any], size: int) -> Iterator[list[Any]]:
-    """Yield `items` in lists of at most `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-def frames_of_unit(survey: Survey, unit: str) -> pa.Table:
-    """Return the frames of one shard: the unit of work of every later step."""
-    return survey.frames.read(units=[unit])

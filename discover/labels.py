@@ -13,6 +13,8 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from classify.errors import UserError
+
 _METADATA = sa.MetaData()
 EVENTS = sa.Table(
     "events",
@@ -35,7 +37,7 @@ ITEMS = sa.Table(
 )
 
 
-class LabelError(Exception):
+class LabelError(UserError):
     """A label that cannot be written; the message says why."""
 
 

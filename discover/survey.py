@@ -11,7 +11,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from classify.errors import UserError
 from classify.runs import RUN_FILE, Run, list_runs, read_run, write_atomic
 from discover.tables import SCHEMAS, Table
 
@@ -27,7 +29,7 @@ _NEW_SETTINGS = """\
 """
 
 
-class SurveyError(Exception):
+class SurveyError(UserError):
     """A survey that is missing, or lacks what a step needs; the message says what to do."""
 
 
@@ -41,6 +43,10 @@ class Survey:
     def frames(self) -> Table:
         """The frames, one row each."""
         return Table(self.root / "frames", "frames")
+
+    def count_frames(self) -> int:
+        """Return the number of frames, from the shards' footers alone."""
+        return sum(pq.read_metadata(path).num_rows for path in self.frames.files())
 
     @property
     def labels_url(self) -> str:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from classify.errors import UserError
 from classify.runs import publish
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 
 
-class DamagedShard(Exception):
+class DamagedShard(UserError):
     """A shard that is not what was written."""
 
 
@@ -119,6 +120,10 @@ class Table:
             os.fsync(handle.fileno())
         publish(temporary, path)
         return True
+
+    def discard(self, unit: str) -> None:
+        """Remove the shard of `unit`, if there is one, so that it is made again."""
+        (self.folder / f"{unit}.parquet").unlink(missing_ok=True)
 
     def read(
         self, columns: list[str] | None = None, *, units: Iterable[str] | None = None

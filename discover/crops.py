@@ -1,0 +1,177 @@
+"""From a region of a frame to a crop: box, mask, and pixels with the background blurred."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco
+
+from classify.errors import UserError
+from classify.images import Decoded, Pixels
+
+Mask = npt.NDArray[np.bool_]
+Box = tuple[int, int, int, int]  # x, y, w, h in original pixels
+
+BACKGROUNDS = ("blur", "mean", "keep")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A region in original pixels.
+
+    Attributes:
+        box: bounding box of the mask: x, y, w, h.
+        mask: bool [rows, cols], a grid over `window`; None = the whole box.
+        window: the part of the frame that the grid covers: x, y, w, h.
+    """
+
+    box: Box
+    mask: Mask | None
+    window: Box
+
+
+def cut_region(mask: Mask, window: Box) -> Cut:
+    """Return the region that `mask`, a grid over `window`, covers in the frame.
+
+    Raises:
+        ValueError: the mask is empty.
+    """
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        raise ValueError("mask: it is empty, so there is nothing to cut")
+    tops, lefts = _edges(mask.shape[0], window[1], window[3]), _edges(mask.shape[1], window[0], window[2])
+    x, y = int(lefts[cols[0]]), int(tops[rows[0]])
+    return Cut((x, y, int(lefts[cols[-1] + 1]) - x, int(tops[rows[-1] + 1]) - y), mask, window)
+
+
+def encode_mask(cut: Cut, width: int, height: int) -> str | None:
+    """Return the mask as COCO compressed RLE counts of a width x height frame; None without mask.
+
+    The runs are worked out on the grid, so that a 4K frame costs no more than a small one.
+    """
+    if cut.mask is None:
+        return None
+    x0, y0, w, h = cut.window
+    tops, lefts = _edges(cut.mask.shape[0], y0, h), _edges(cut.mask.shape[1], x0, w)
+    padded = np.pad(cut.mask, ((1, 1), (0, 0))).astype(np.int8)
+    col_of_start, row_of_start = np.nonzero(np.diff(padded, axis=0).T == 1)
+    _, row_of_end = np.nonzero(np.diff(padded, axis=0).T == -1)
+    repeats = np.diff(lefts)[col_of_start]  # a grid column stands for several frame columns
+    run = np.repeat(np.arange(len(col_of_start)), repeats)
+    within = np.arange(len(run)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    column = lefts[col_of_start][run] + within
+    starts, ends = column * height + tops[row_of_start][run], column * height + tops[row_of_end][run]
+    order = np.argsort(starts, kind="stable")
+    bounds = np.stack([starts[order], ends[order]], axis=1).ravel()
+    counts = np.diff(np.concatenate([[0], bounds, [width * height]]))
+    encoded = coco.frPyObjects({"counts": _merged(counts), "size": [height, width]}, height, width)
+    return str(encoded["counts"].decode())
+
+
+def decode_mask(counts: str, width: int, height: int) -> Mask:
+    """Return COCO compressed RLE counts as bool [height, width]."""
+    return coco.decode({"size": [height, width], "counts": counts.encode()}).astype(bool)  # type: ignore[no-any-return]
+
+
+def cut_from_rle(counts: str, width: int, height: int) -> Cut | None:
+    """Return the region of an RLE mask; None for an empty mask."""
+    mask = decode_mask(counts, width, height)
+    return cut_region(mask, (0, 0, width, height)) if mask.any() else None
+
+
+def square_around(box: Box, context: float) -> Box:
+    """Return the square with the box in its middle and `context` of the longer side all round.
+
+    It may reach over the frame's edge.
+    """
+    x, y, w, h = box
+    side = max(2, round(max(w, h) * (1 + 2 * context)))
+    return x + (w - side) // 2, y + (h - side) // 2, side, side
+
+
+def crop_pixels(
+    frame: Decoded, cut: Cut, *, size: int, context: float = 0.15, background: str = "blur"
+) -> Pixels:
+    """Return a crop as uint8 RGB [size, size, 3].
+
+    Args:
+        frame: the frame, perhaps decoded at reduced scale.
+        cut: the region, in original pixels.
+        size: side of the crop, pixels.
+        context: margin round the box, as a share of its longer side.
+        background: what stands outside the mask: "blur" (Gaussian, through a soft mask), "mean"
+            (the frame's mean colour), or "keep".
+    """
+    if background not in BACKGROUNDS:
+        raise UserError(f"--background {background!r} is none of {', '.join(BACKGROUNDS)}")
+    square = square_around(cut.box, context)
+    pixels = _sample(frame.pixels, square, frame.scale, size)
+    if cut.mask is None or background == "keep":
+        return pixels
+    soft = _soft_mask(cut, square, size)[:, :, None]
+    if background == "blur":
+        behind = cv2.GaussianBlur(pixels, (0, 0), size / 16).astype(np.float32)
+    else:
+        behind = np.full_like(pixels, frame.pixels.mean(axis=(0, 1)), dtype=np.float32)
+    return np.rint(soft * pixels + (1 - soft) * behind).astype(np.uint8)
+
+
+def _edges(cells: int, start: int, length: int) -> npt.NDArray[np.int64]:
+    """Return the original pixels at which `cells` grid cells over a window begin and end."""
+    return start + np.rint(np.arange(cells + 1) * (length / cells)).astype(np.int64)
+
+
+def _merged(counts: npt.NDArray[np.int64]) -> list[int]:
+    """Join runs that touch: in run lengths, a zero between two runs."""
+    merged = [int(counts[0])]
+    values = counts[1:].tolist()
+    position = 0
+    while position < len(values):
+        if values[position] == 0 and position + 1 < len(values) and position > 0:
+            merged[-1] += values[position + 1]
+            position += 2
+        else:
+            merged.append(values[position])
+            position += 1
+    return merged
+
+
+def _sample(pixels: Pixels, square: Box, scale: float, size: int) -> Pixels:
+    """Cut a square, given in original pixels, out of a scaled frame; mirror what lies outside."""
+    left, top, side, _ = (int(round(v * scale)) for v in square)
+    side = max(side, 1)
+    height, width = pixels.shape[:2]
+    inside = pixels[max(top, 0) : max(top + side, 1), max(left, 0) : max(left + side, 1)]
+    inside = cv2.copyMakeBorder(
+        inside,
+        min(max(-top, 0), side - 1),
+        min(max(top + side - height, 0), side - 1),
+        min(max(-left, 0), side - 1),
+        min(max(left + side - width, 0), side - 1),
+        cv2.BORDER_REFLECT if min(inside.shape[:2]) > 1 else cv2.BORDER_REPLICATE,
+    )
+    method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(inside, (size, size), interpolation=method), np.uint8)
+
+
+def _soft_mask(cut: Cut, square: Box, size: int) -> npt.NDArray[np.float32]:
+    """Return the mask within the square, blurred at its edge, float32 [size, size] in 0..1."""
+    assert cut.mask is not None
+    x0, y0, w, h = cut.window
+    rows, cols = cut.mask.shape
+    # pixel of the crop -> original pixel -> grid cell, as one affine map
+    step = square[2] / size
+    matrix = np.array(
+        [
+            [step * cols / w, 0, ((square[0] + step / 2) - x0) * cols / w - 0.5],
+            [0, step * rows / h, ((square[1] + step / 2) - y0) * rows / h - 0.5],
+        ]
+    )
+    hard = cv2.warpAffine(
+        cut.mask.astype(np.float32),
+        matrix,
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    return np.asarray(cv2.GaussianBlur(hard, (0, 0), size / 40), np.float32)

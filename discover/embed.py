@@ -1,0 +1,272 @@
+"""Frames in; crops and their embeddings out, in one pass over the files.
+
+The unit of work is a shard of the frames table. Its embeddings shard is written last and marks it
+as done, so that a run that was killed goes on where it was.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
+from classify.device import best_device, inference_precision, place
+from classify.images import Decoded, ImageError, Pixels, read_image
+from classify.model import as_batch
+from classify.runs import Config, Run, content_hash, start_run
+from discover.crops import crop_pixels, encode_mask, square_around
+from discover.regions import Found, RegionSource
+from discover.survey import Survey, SurveyError, concat_rows, crop_id
+from discover.tables import SCHEMAS, vectors_to_column
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+_BATCH = 16  # frames decoded together; two batches are in memory at a time
+
+
+@dataclass(frozen=True)
+class EmbedConfig(Config):
+    """How crops are turned into vectors.
+
+    Attributes:
+        backbone: a timm model name, or `hf-hub:owner/model`.
+        weights: `bundled`, `timm`, or a file.
+        size: side of the crop that the backbone sees, pixels.
+        context: margin round the region's box, as a share of its longer side.
+        background: outside the mask: "blur", "mean" or "keep".
+    """
+
+    backbone: str = BUNDLED
+    weights: str = "bundled"
+    size: int = 224
+    context: float = 0.15
+    background: str = "blur"
+
+
+class Embedder:
+    """A backbone whose last feature map is averaged."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        mean, std = normalisation(backbone)
+        self._backbone = place(backbone)
+        self._mean = torch.tensor(mean).view(1, 3, 1, 1).to(best_device())
+        self._std = torch.tensor(std).view(1, 3, 1, 1).to(best_device())
+        self.dim = int(backbone.num_features)  # type: ignore[arg-type]
+
+    @torch.inference_mode()
+    def __call__(self, crops: list[Pixels]) -> npt.NDArray[np.float32]:
+        """Return the vectors [n, dim] of crops, uint8 RGB [size, size, 3]."""
+        if not crops:
+            return np.zeros((0, self.dim), np.float32)
+        return self._average(as_batch(crops, best_device())).cpu().numpy()
+
+    def _average(self, images: Tensor) -> Tensor:
+        floats = (images.permute(0, 3, 1, 2).float().div(255) - self._mean) / self._std
+        with inference_precision():
+            features = feature_map(self._backbone, floats)
+        return features.float().mean(dim=(2, 3))
+
+
+def embed(
+    survey: Survey,
+    regions: RegionSource,
+    *,
+    config: EmbedConfig | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Find the regions of all frames, cut them out and embed them.
+
+    Args:
+        survey: the survey, with frames.
+        regions: where regions come from: a classifier, boxes, or the whole frame.
+        config: how crops become vectors; None takes the defaults.
+        progress: called with (frames done, frames in all).
+
+    Returns:
+        The run, of which `crops/<name>` and `embeddings/<name>` are the tables. The same call again
+        goes on where it was stopped, takes in new frames, and adds nothing when nothing is new.
+
+    Raises:
+        SurveyError: there are no frames, or most files of a shard cannot be read.
+        WeightsError: the backbone's weights cannot be had.
+    """
+    config = config or EmbedConfig()
+    units = survey.frames.units()
+    if not units:
+        raise SurveyError(f"--survey {survey.root} has no frames: run `discover add FOLDER` first")
+    run = _start(survey, regions, config)
+    crops, vectors = survey.table("crops", run.name), survey.table("embeddings", run.name)
+    crops.set_aside_damaged()
+    vectors.set_aside_damaged()
+    done = set(crops.units()) & set(vectors.units())
+    total = survey.count_frames()
+    worker = _Worker(survey, regions, config)
+    at = 0
+    for unit in units:
+        frames = survey.frames.read(units=[unit])
+        if unit not in done:
+            # Left by a kill between the two writes, or beside a damaged one: made anew, together.
+            vectors.discard(unit)
+            crops.discard(unit)
+            found, rows = worker.run(frames, lambda n, at=at: progress and progress(at + n, total))
+            crops.write(unit, found)
+            vectors.write(unit, rows)
+        at += len(frames)
+        if progress:
+            progress(at, total)
+    run.complete(
+        counts={
+            "frames": total,
+            "crops": len(vectors.read(["crop_id"])),
+            "unreadable": worker.unreadable,
+        }
+    )
+    return run
+
+
+def _start(survey: Survey, regions: RegionSource, config: EmbedConfig) -> Run:
+    key = {"mode": regions.mode, **regions.key, "embed": config.to_dict()}
+    name = f"{regions.mode}-{content_hash(key)}"
+    runs = [
+        start_run(
+            survey.run_folder(stage, name),
+            command="discover embed",
+            config=key,
+            parents={"crops": name} if stage == "embeddings" else {},
+            model_hash=regions.model_hash,
+        )
+        for stage in ("crops", "embeddings")
+    ]
+    return runs[1]
+
+
+class _Worker:
+    """Turns the frames of one unit into rows of crops and embeddings."""
+
+    def __init__(self, survey: Survey, regions: RegionSource, config: EmbedConfig) -> None:
+        self._survey = survey
+        self._regions = regions
+        self._config = config
+        self._embedder = Embedder(load_backbone(config.backbone, config.weights))
+        self.unreadable = 0
+
+    def run(self, frames: pa.Table, progress: Callable[[int], object]) -> tuple[pa.Table, pa.Table]:
+        """Return the crops and the embeddings of `frames`, in the same order."""
+        rows: dict[str, list[Any]] = {name: [] for name in SCHEMAS["crops"].names}
+        vectors = [np.zeros((0, self._embedder.dim), np.float32)]
+        failed = done = 0
+        with ThreadPoolExecutor(2) as pool:
+            for batch in self._decoded(frames, pool):
+                sound = [item for item in batch if item is not None]
+                failed += len(batch) - len(sound)
+                if sound:
+                    pixels = self._cut(sound, rows, pool)
+                    vectors.append(self._embedder(pixels))
+                done += len(batch)
+                progress(done)
+        if failed > len(frames) / 2:
+            raise SurveyError(
+                f"{failed} of {len(frames)} frames cannot be read, such as "
+                f"{frames['path'][0].as_py()}: are the images still where they were added from?"
+            )
+        self.unreadable += failed
+        column, described = vectors_to_column(np.concatenate(vectors))
+        table = pa.table({"crop_id": rows["crop_id"], "vector": column})
+        return concat_rows(rows, "crops"), table.replace_schema_metadata(described)
+
+    def _decoded(
+        self, frames: pa.Table, pool: ThreadPoolExecutor
+    ) -> Iterator[list["_Frame | None"]]:
+        """Yield batches of decoded frames; the next one is decoded while a batch is worked on."""
+        names = frames.select(["frame_id", "path"]).to_pylist()
+        ahead: deque[list[Future[_Frame | None]]] = deque()
+        for start in range(0, len(names), _BATCH):
+            ahead.append([pool.submit(self._read, n) for n in names[start : start + _BATCH]])
+            if len(ahead) > 1:
+                yield [future.result() for future in ahead.popleft()]
+        while ahead:
+            yield [future.result() for future in ahead.popleft()]
+
+    def _read(self, name: dict[str, str]) -> "_Frame | None":
+        path = self._survey.frame_path(name["path"])
+        try:
+            data = path.read_bytes()
+            side = max(self._regions.min_side, self._config.size)
+            decoded = read_image(data, min_side=side)
+        except (ImageError, OSError) as error:
+            log.warning("skipped %s: %s", path, error)
+            return None
+        # The bytes are kept only where a small region may need them at a finer scale.
+        return _Frame(name["frame_id"], name["path"], decoded, data if decoded.scale < 1 else None)
+
+    def _cut(
+        self, batch: list["_Frame"], rows: dict[str, list[Any]], pool: ThreadPoolExecutor
+    ) -> list[Pixels]:
+        """Find and cut the regions of a batch; append their rows, return their pixels."""
+        per_frame = self._regions.find([f.path for f in batch], [f.decoded for f in batch])
+        cut = pool.map(self._cut_frame, batch, per_frame)
+        pixels: list[Pixels] = []
+        for frame, found, crops in zip(batch, per_frame, cut, strict=True):
+            seen: set[str] = set()
+            for region, crop in zip(found, crops, strict=True):
+                row = _crop_row(frame, region)
+                if row["crop_id"] in seen:
+                    continue  # two annotations of one object: one crop
+                seen.add(row["crop_id"])
+                for name, values in rows.items():
+                    values.append(row[name])
+                pixels.append(crop)
+        return pixels
+
+    def _cut_frame(self, frame: "_Frame", found: list[Found]) -> list[Pixels]:
+        if not found:
+            return []
+        config = self._config
+        smallest = min(square_around(f.cut.box, config.context)[2] for f in found)
+        needed = config.size / smallest  # scale at which the smallest crop is sharp
+        decoded = frame.decoded
+        if frame.data is not None and decoded.scale < min(1.0, needed):
+            side = round(min(1.0, needed) * min(decoded.width, decoded.height))
+            decoded = read_image(frame.data, min_side=side)
+        return [
+            crop_pixels(
+                decoded, f.cut, size=config.size, context=config.context, background=config.background
+            )
+            for f in found
+        ]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    frame_id: str
+    path: str
+    decoded: Decoded
+    data: bytes | None
+
+
+def _crop_row(frame: _Frame, found: Found) -> dict[str, Any]:
+    x, y, w, h = found.cut.box
+    heat = found.heat
+    return {
+        "crop_id": crop_id(frame.frame_id, found.class_name, found.cut.box),
+        "frame_id": frame.frame_id,
+        "class": found.class_name,
+        "score": found.score,
+        "x": x,
+        "y": y,
+        "w": w,
+        "h": h,
+        "mask": encode_mask(found.cut, frame.decoded.width, frame.decoded.height),
+        "heat": None if heat is None else heat.tobytes(),
+        "heat_rows": None if heat is None else heat.shape[0],
+        "heat_cols": None if heat is None else heat.shape[1],
+    }

@@ -1,0 +1,225 @@
+"""Where the regions of a frame come from: a classifier's maps, given boxes, or the whole frame."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from classify.classes import standard_name
+from classify.device import best_device, inference_precision, place
+from classify.images import Decoded
+from classify.model import Classifier, as_batch, load_classifier
+from classify.runs import file_hash
+from discover.crops import Cut, cut_from_rle, cut_region
+from discover.saliency import SaliencyConfig, find_regions, normalise
+from discover.survey import SurveyError
+
+WHOLE_FRAME = "frame"  # the class of crops that are whole frames
+
+
+@dataclass(frozen=True)
+class Found:
+    """A region of one frame and what it is taken for.
+
+    Attributes:
+        class_name: the class.
+        score: probability of the class, or the box's own score; 1 for a person's box.
+        cut: where it is.
+        heat: class activation map over the whole frame, uint8 [rows, cols], or None.
+    """
+
+    class_name: str
+    score: float
+    cut: Cut
+    heat: npt.NDArray[np.uint8] | None = None
+
+
+class RegionSource(Protocol):
+    """What `embed` asks for the regions of frames.
+
+    Attributes:
+        mode: a short name that runs are called by.
+        min_side: shorter side, in pixels, at which the frames are to be decoded.
+        key: what decides the regions, as plain values; part of the run's identity.
+        model_hash: SHA-256 of the weights, where a model decides.
+    """
+
+    mode: str
+    min_side: int
+    key: dict[str, Any]
+    model_hash: str | None
+
+    def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
+        """Return the regions of each frame; `paths` are the frames' stored paths."""
+
+
+class ClassifierRegions:
+    """Regions of the predicted class, from the class activation map of the same forward pass."""
+
+    mode = "cam"
+
+    def __init__(self, model: Path, config: SaliencyConfig | None = None) -> None:
+        self._config = config or SaliencyConfig()
+        self._model: Classifier = load_classifier(model)
+        place(self._model)
+        wanted = min(self._model.config.height, self._model.config.width)
+        self.min_side = round(wanted / self._model.config.crop)
+        self.model_hash: str | None = file_hash(model / "model.safetensors")
+        self.key = {"model": self.model_hash, "saliency": self._config.to_dict()}
+
+    def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
+        """Classify the frames and cut out the evidence for the class of each."""
+        maps, probabilities = self._forward(frames)
+        return [
+            self._regions(frame, maps[i], probabilities[i]) for i, frame in enumerate(frames)
+        ]
+
+    @torch.inference_mode()
+    def _forward(
+        self, frames: list[Decoded]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        batch = as_batch([self._model.prepare(f.pixels) for f in frames], best_device())
+        with inference_precision():
+            features = self._model.features(batch)
+        output = self._model.classify(features)
+        return output.maps.cpu().numpy(), output.logits.softmax(1).cpu().numpy()
+
+    def _regions(
+        self,
+        frame: Decoded,
+        maps: npt.NDArray[np.float32],
+        probabilities: npt.NDArray[np.float32],
+    ) -> list[Found]:
+        best = int(probabilities.argmax())
+        window = self._model.window(frame.width, frame.height)
+        heat = (normalise(maps[best]) * 255).astype(np.uint8)
+        return [
+            Found(
+                self._model.config.classes[best],
+                float(probabilities[best]),
+                cut_region(region.mask, window),
+                heat,
+            )
+            for region in find_regions(maps[best], self._config)
+        ]
+
+
+class BoxRegions:
+    """Regions from a COCO file: segmentation where given, else the box."""
+
+    mode = "boxes"
+    model_hash = None
+
+    def __init__(self, coco: Path, *, min_side: int = 512) -> None:
+        self.min_side = min_side
+        self.key = {"boxes": file_hash(coco) if coco.is_file() else None}
+        data = _read_coco(coco)
+        categories = {c["id"]: _class_of(c) for c in data["categories"]}
+        self._size = {i["id"]: (int(i["width"]), int(i["height"])) for i in data["images"]}
+        self._images: dict[str, list[tuple[PurePosixPath, Any]]] = defaultdict(list)
+        for image in data["images"]:
+            path = PurePosixPath(str(image["file_name"]).replace("\\", "/"))
+            self._images[path.name].append((path, image["id"]))
+        self._objects: dict[Any, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+        for annotation in data["annotations"]:
+            name = categories.get(annotation["category_id"])
+            if name is None:
+                raise SurveyError(
+                    f"--boxes {coco}: annotation {annotation.get('id')} has the unknown category "
+                    f"{annotation['category_id']}"
+                )
+            self._objects[annotation["image_id"]].append((name, annotation))
+
+    def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
+        """Return what the file says of each frame; a frame that it does not name has no regions."""
+        return [self._of_frame(path, frame) for path, frame in zip(paths, frames, strict=True)]
+
+    def matched(self, paths: list[str]) -> int:
+        """Return how many of the stored paths the file names."""
+        return sum(self._image_id(path) is not None for path in paths)
+
+    def _image_id(self, stored: str) -> Any | None:  # noqa: ANN401 - ids are the file's own
+        """Match by the longest common tail of the paths, so that equal names in two folders differ."""
+        path = PurePosixPath(stored.replace("\\", "/"))
+        ends = [
+            (len(candidate.parts), image)
+            for candidate, image in self._images.get(path.name, ())
+            if path.parts[-len(candidate.parts) :] == candidate.parts
+            or candidate.is_absolute()
+            or len(candidate.parts) == 1
+        ]
+        return max(ends, key=lambda end: end[0])[1] if ends else None
+
+    def _of_frame(self, path: str, frame: Decoded) -> list[Found]:
+        image = self._image_id(path)
+        if image is None:
+            return []
+        if self._size[image] != (frame.width, frame.height):
+            raise SurveyError(
+                f"--boxes: {path} is {frame.width} x {frame.height} pixels, but the file says "
+                f"{self._size[image][0]} x {self._size[image][1]}"
+            )
+        found = []
+        for name, annotation in self._objects[image]:
+            cut = _cut_of(annotation, frame.width, frame.height)
+            if cut is not None:
+                found.append(Found(name, float(annotation.get("score", 1.0)), cut))
+        return found
+
+
+class WholeFrame:
+    """The whole frame as one region, of class "frame"."""
+
+    mode = "frame"
+    model_hash = None
+
+    def __init__(self, *, min_side: int = 224) -> None:
+        self.min_side = min_side
+        self.key: dict[str, Any] = {}
+
+    def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
+        """Return one region for each frame."""
+        return [
+            [Found(WHOLE_FRAME, 1.0, Cut((0, 0, f.width, f.height), None, (0, 0, f.width, f.height)))]
+            for f in frames
+        ]
+
+
+def _read_coco(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SurveyError(f"--boxes {path} cannot be read as JSON: {error}") from None
+    missing = [k for k in ("images", "annotations", "categories") if k not in data]
+    if missing:
+        raise SurveyError(f"--boxes {path} is not a COCO file: {missing[0]!r} is missing")
+    return dict(data)
+
+
+def _class_of(category: dict[str, Any]) -> str:
+    """Return the supercategory, which holds the element, or the name where there is none."""
+    return standard_name(str(category.get("supercategory") or category["name"]))
+
+
+def _cut_of(annotation: dict[str, Any], width: int, height: int) -> Cut | None:
+    from pycocotools import mask as coco
+
+    shape = annotation.get("segmentation")
+    if isinstance(shape, list) and shape:
+        counts = coco.merge(coco.frPyObjects(shape, height, width))["counts"].decode()
+        return cut_from_rle(counts, width, height)
+    if isinstance(shape, dict):
+        counts = shape["counts"]
+        if isinstance(counts, list):
+            counts = coco.frPyObjects(shape, height, width)["counts"].decode()
+        return cut_from_rle(counts, width, height)
+    x, y, w, h = (round(float(v)) for v in annotation["bbox"])
+    x, y, right, bottom = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
+    if right <= x or bottom <= y:
+        return None
+    return Cut((x, y, right - x, bottom - y), None, (0, 0, width, height))
