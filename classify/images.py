@@ -93,9 +93,9 @@ def read_image(source: Path | bytes, *, min_side: int | None = None) -> Decoded:
     """
     image = open_image(source)
     width, height = image.size
-    if image.getexif().get(_ORIENTATION) in _TRANSPOSED:
-        width, height = height, width
     try:
+        if image.getexif().get(_ORIENTATION) in _TRANSPOSED:
+            width, height = height, width
         if min_side is not None and image.format == "JPEG":
             factor = min(1.0, min_side / min(image.size))
             image.draft(None, (math.ceil(image.width * factor), math.ceil(image.height * factor)))

@@ -134,7 +134,9 @@ def _feature_maps(
         for start in range(0, len(table), _BATCH):
             rows = range(start, min(start + _BATCH, len(table)))
             images = list(pool.map(lambda row: _prepared(model, table["path"][row]), rows))
-            sound = [(row, image) for row, image in zip(rows, images, strict=True) if image is not None]
+            sound = [
+                (row, image) for row, image in zip(rows, images, strict=True) if image is not None
+            ]
             if sound:
                 features = _frozen_features(model, [image for _, image in sound])
                 if maps is None:

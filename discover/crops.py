@@ -40,7 +40,10 @@ def cut_region(mask: Mask, window: Box) -> Cut:
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         raise ValueError("mask: it is empty, so there is nothing to cut")
-    tops, lefts = _edges(mask.shape[0], window[1], window[3]), _edges(mask.shape[1], window[0], window[2])
+    tops, lefts = (
+        _edges(mask.shape[0], window[1], window[3]),
+        _edges(mask.shape[1], window[0], window[2]),
+    )
     x, y = int(lefts[cols[0]]), int(tops[rows[0]])
     return Cut((x, y, int(lefts[cols[-1] + 1]) - x, int(tops[rows[-1] + 1]) - y), mask, window)
 
@@ -61,7 +64,10 @@ def encode_mask(cut: Cut, width: int, height: int) -> str | None:
     run = np.repeat(np.arange(len(col_of_start)), repeats)
     within = np.arange(len(run)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
     column = lefts[col_of_start][run] + within
-    starts, ends = column * height + tops[row_of_start][run], column * height + tops[row_of_end][run]
+    starts, ends = (
+        column * height + tops[row_of_start][run],
+        column * height + tops[row_of_end][run],
+    )
     order = np.argsort(starts, kind="stable")
     bounds = np.stack([starts[order], ends[order]], axis=1).ravel()
     counts = np.diff(np.concatenate([[0], bounds, [width * height]]))

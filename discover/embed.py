@@ -239,7 +239,11 @@ class _Worker:
             decoded = read_image(frame.data, min_side=side)
         return [
             crop_pixels(
-                decoded, f.cut, size=config.size, context=config.context, background=config.background
+                decoded,
+                f.cut,
+                size=config.size,
+                context=config.context,
+                background=config.background,
             )
             for f in found
         ]

@@ -112,11 +112,15 @@ class Labels:
 
     def names(self) -> pd.DataFrame:
         """Return the crops that have a name now: columns `crop_id`, `name`, `origin`, `event_id`."""
-        last = sa.select(
-            ITEMS.c.crop_id, sa.func.max(ITEMS.c.event_id).label("event_id")
-        ).group_by(ITEMS.c.crop_id).subquery()
+        last = (
+            sa.select(ITEMS.c.crop_id, sa.func.max(ITEMS.c.event_id).label("event_id"))
+            .group_by(ITEMS.c.crop_id)
+            .subquery()
+        )
         query = (
-            sa.select(ITEMS.c.crop_id, ITEMS.c.after.label("name"), EVENTS.c.origin, ITEMS.c.event_id)
+            sa.select(
+                ITEMS.c.crop_id, ITEMS.c.after.label("name"), EVENTS.c.origin, ITEMS.c.event_id
+            )
             .join(last, (last.c.crop_id == ITEMS.c.crop_id) & (last.c.event_id == ITEMS.c.event_id))
             .join(EVENTS, EVENTS.c.event_id == ITEMS.c.event_id)
             .where(ITEMS.c.after.is_not(None))

@@ -75,9 +75,7 @@ class ClassifierRegions:
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Classify the frames and cut out the evidence for the class of each."""
         maps, probabilities = self._forward(frames)
-        return [
-            self._regions(frame, maps[i], probabilities[i]) for i, frame in enumerate(frames)
-        ]
+        return [self._regions(frame, maps[i], probabilities[i]) for i, frame in enumerate(frames)]
 
     @torch.inference_mode()
     def _forward(
@@ -185,7 +183,13 @@ class WholeFrame:
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Return one region for each frame."""
         return [
-            [Found(WHOLE_FRAME, 1.0, Cut((0, 0, f.width, f.height), None, (0, 0, f.width, f.height)))]
+            [
+                Found(
+                    WHOLE_FRAME,
+                    1.0,
+                    Cut((0, 0, f.width, f.height), None, (0, 0, f.width, f.height)),
+                )
+            ]
             for f in frames
         ]
 

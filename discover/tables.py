@@ -137,7 +137,9 @@ class Table:
         tables = [_read_shard(path, columns) for path in files]
         if not tables:
             schema = self.schema
-            return (schema if columns is None else pa.schema(map(schema.field, columns))).empty_table()
+            return (
+                schema if columns is None else pa.schema(map(schema.field, columns))
+            ).empty_table()
         return pa.concat_tables(tables, promote_options="default")
 
     def set_aside_damaged(self) -> list[Path]:

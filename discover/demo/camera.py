@@ -38,8 +38,9 @@ class Lens:
 
     def scaled(self, factor: float) -> Lens:
         """The same view at another resolution."""
-        return Lens(max(round(self.height * factor), 2), max(round(self.width * factor), 2),
-                    self.fov_deg)
+        return Lens(
+            max(round(self.height * factor), 2), max(round(self.width * factor), 2), self.fov_deg
+        )
 
 
 @dataclass(frozen=True)

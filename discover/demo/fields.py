@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Rng = np.random.Generator
 
 _SAMPLE_WIDTH = 4096  # cv2.remap refuses axes of 32768 and more, so lists are folded
@@ -69,14 +69,16 @@ def sample(texture: NDArray[Any], u: Array, v: Array) -> NDArray[Any]:
     their shape, with the channels of the texture appended.
     """
     height, width = texture.shape[:2]
-    u, v = np.mod(u, width, dtype=np.float32), np.mod(v, height, dtype=np.float32)
+    if u.size == 0:
+        return np.zeros((*u.shape, *texture.shape[2:]), texture.dtype)
+    # Whole tiles off keep the coordinates in cv2's 16 bits; the border mode wraps the rest.
+    u = (u - np.float32(width * np.floor(float(u.min()) / width))).astype(np.float32, copy=False)
+    v = (v - np.float32(height * np.floor(float(v.min()) / height))).astype(np.float32, copy=False)
     if u.ndim == 2:
         return _remap(texture, u, v)
     count = u.size
     columns = min(count, _SAMPLE_WIDTH)
-    rows = -(-count // max(columns, 1))
-    if count == 0:
-        return np.zeros((0, *texture.shape[2:]), texture.dtype)
+    rows = -(-count // columns)
     folded = np.zeros((2, rows * columns), np.float32)
     folded[0, :count], folded[1, :count] = u, v
     looked_up = _remap(texture, *folded.reshape(2, rows, columns))

@@ -1,0 +1,63 @@
+"""Ids of the page's components, one constant each; `assets/*.js` uses the same strings."""
+
+# The frame around every page
+URL = "url"
+PAGE = "page"
+LINKS = "links"
+RUN = "run"
+PROGRESS = "progress"
+EVENT = "event"  # Store: the latest label event; whatever shows names listens to it
+POLL = "poll"  # Interval: other annotators' events
+VERDICT = "verdict"  # Store: what a person just decided, written by the keys
+TOASTS = "toasts"
+HELP = "help"
+NAME_LIST = "name-list"  # Store: the names that exist, for completion
+
+# What the pages with a gallery share
+PLACE = "place"  # Store: run and cluster that the page shows
+GALLERY = "gallery"
+SELECTED = "selected"  # "3 selected"
+
+QUEUE = "queue"
+QUEUE_NAMES = "queue-names"  # pattern: one a row
+QUEUE_PROGRESS = "queue-progress"
+
+CLUSTER = "cluster"
+CLUSTER_NAMES = "cluster-names"
+ORDER = "cluster-order"
+LEAF = "cluster-leaf"  # which part of a large cluster
+
+MAP = "map"
+GRAPH = "map-graph"
+CARD = "card"  # what hovers over a point
+COLOUR = "map-colour"
+SHAPE = "map-shape"  # Store: the lasso or box that was drawn
+MAP_HEADING = "map-heading"
+
+LABEL_NAMES = "label-names"
+LABEL_HISTORY = "label-history"
+
+
+def items(page: str) -> str:
+    """Return the id of the Store with the crops in a page's gallery."""
+    return f"{page}-items"
+
+
+def names(page: str) -> str:
+    """Return the id of the Store with crop -> name and origin, of the crops in the gallery."""
+    return f"{page}-names-shown"
+
+
+def view(page: str) -> str:
+    """Return the id of the switch between crop, mask, heat map and frame."""
+    return f"{page}-view"
+
+
+def drawn(page: str) -> str:
+    """Return the id of the Store in which the browser notes that the gallery is drawn."""
+    return f"{page}-drawn"
+
+
+def address(page: str) -> str:
+    """Return the id of the Store in which the browser notes the query of the address."""
+    return f"{page}-address"

@@ -1,0 +1,24 @@
+"""The pages: each has `layout(explorer, query)` and `register(app, explorer)`."""
+
+from collections.abc import Callable
+
+from dash import Dash
+from dash.development.base_component import Component
+
+from app.data import Explorer
+from app.pages import cluster, labels, map, overview, queue
+from app.parts import Query
+
+PAGES: dict[str, Callable[[Explorer, Query], Component]] = {
+    "/": overview.layout,
+    "/queue": queue.layout,
+    "/cluster": cluster.layout,
+    "/map": map.layout,
+    "/labels": labels.layout,
+}
+
+
+def register(app: Dash, explorer: Explorer) -> None:
+    """Register the callbacks of every page."""
+    for page in (queue, cluster, map, labels):
+        page.register(app, explorer)

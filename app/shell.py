@@ -1,0 +1,209 @@
+# mypy: disable-error-code="untyped-decorator"
+"""The frame around every page: header, navigation, keys, and which page an address means."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash.development.base_component import Component
+
+from app import ids, palette, queries
+from app.data import Explorer
+from app.pages import PAGES
+from app.parts import empty_state, link
+
+_LINKS = {"/": "Overview", "/queue": "Queue", "/map": "Map", "/labels": "Labels"}
+_KEYS = [
+    ("Name", [("N", "name the cluster, or the selected crops"), ("Del", "take the name away")]),
+    ("Undo", [("Ctrl Z", "undo, without limit"), ("Ctrl Y", "do it again")]),
+    (
+        "Select",
+        [
+            ("Click", "select a crop"),
+            ("Shift click", "select all up to here"),
+            ("Ctrl A", "select all shown"),
+            ("Space", "select the crop under the ring"),
+            ("Esc", "clear"),
+        ],
+    ),
+    ("Look", [("1 2 3 4", "crop, mask, heat map, whole frame"), ("← ↑ → ↓", "move the ring")]),
+    (
+        "Go",
+        [
+            ("Enter", "open the cluster"),
+            ("J K", "next and previous cluster"),
+            ("Q", "the queue"),
+            ("M", "the map"),
+            ("?", "these keys"),
+        ],
+    ),
+]
+
+
+def layout(explorer: Explorer) -> Component:
+    """Return the whole page, its middle empty."""
+    stores = [dcc.Store(id=i) for i in (ids.VERDICT, ids.NAME_LIST)]
+    return dmc.MantineProvider(
+        [
+            dcc.Location(id=ids.URL, refresh="callback-nav"),
+            dcc.Interval(id=ids.POLL, interval=5000),
+            dcc.Store(id=ids.EVENT, data=explorer.labels.last_event_id()),
+            *stores,
+            dmc.NotificationContainer(id=ids.TOASTS, position="bottom-right"),
+            _help(),
+            dmc.AppShell(
+                [
+                    dmc.AppShellHeader(_header(explorer)),
+                    dmc.AppShellMain(html.Main(id=ids.PAGE)),
+                ],
+                header={"height": 52},
+                padding=0,
+            ),
+        ],
+        theme=palette.THEME,
+        defaultColorScheme="auto",
+    )
+
+
+def register(app: Dash, explorer: Explorer) -> None:
+    """Show the page that the address names, and keep the header true."""
+
+    @app.callback(
+        Output(ids.PAGE, "children"),
+        Output(ids.LINKS, "children"),
+        Output(ids.RUN, "data"),
+        Output(ids.RUN, "value"),
+        Input(ids.URL, "pathname"),
+        Input(ids.URL, "search"),
+    )
+    def show(path: str, search: str) -> tuple[object, ...]:
+        query = dict(parse_qsl((search or "").lstrip("?")))
+        runs = explorer.class_runs()
+        run = explorer.class_run(query.get("run"))
+        page = PAGES.get(path)
+        shown = page(explorer, query) if page else _nowhere(path)
+        options = [{"value": r.name, "label": label} for r, label in _run_labels(runs)]
+        chosen = run.name if run else None
+        return shown, _links(path, query.get("run") and chosen), options, chosen
+
+    @app.callback(
+        Output(ids.PROGRESS, "children"),
+        Input(ids.RUN, "value"),
+        Input(ids.EVENT, "data"),
+    )
+    def progress(name: str | None, _event: int) -> object:
+        run = explorer.class_run(name)
+        if run is None:
+            return None
+        named, total = queries.share_named(explorer.crops(run))
+        share = 100 * named / max(total, 1)
+        return [
+            dmc.Progress(value=share, size="sm", w=88, radius="xl"),
+            dmc.Text(f"{share:.0f} % named", size="xs", c="dimmed", className="numbers"),
+        ]
+
+    @app.callback(
+        Output(ids.URL, "pathname"),
+        Output(ids.URL, "search"),
+        Input(ids.RUN, "value"),
+        State(ids.URL, "pathname"),
+        State(ids.URL, "search"),
+        prevent_initial_call=True,
+    )
+    def switch(name: str | None, path: str, search: str) -> tuple[object, object]:
+        query = dict(parse_qsl((search or "").lstrip("?")))
+        shown = explorer.class_run(query.get("run"))
+        if name is None or (shown is not None and shown.name == name):
+            return no_update, no_update
+        return ("/queue" if path == "/cluster" else path), link("", run=name)
+
+    app.clientside_callback(
+        ClientsideFunction("keys", "names"),
+        Input(ids.NAME_LIST, "data"),
+    )
+
+
+def _header(explorer: Explorer) -> Component:
+    name = explorer.survey.root.resolve().name
+    return html.Div(
+        [
+            html.A(
+                [html.Span(className="logo"), html.Span(name, className="survey-name")],
+                href="/",
+                className="brand",
+                title=f"survey {name}",
+            ),
+            html.Nav(id=ids.LINKS),
+            html.Div(className="spring"),
+            html.Div(id=ids.PROGRESS, className="progress"),
+            dmc.Select(
+                id=ids.RUN,
+                data=[],
+                placeholder="no clusters yet",
+                size="xs",
+                w=190,
+                allowDeselect=False,
+                **{"aria-label": "Class and run"},
+            ),
+            html.Button("?", className="round", title="Keys", **{"data-do": "help"}),
+            dmc.ColorSchemeToggle(
+                lightIcon=html.Span(className="sun"),
+                darkIcon=html.Span(className="moon"),
+                variant="subtle",
+                color="gray",
+                size="md",
+                **{"aria-label": "Light or dark"},
+            ),
+        ],
+        className="header",
+    )
+
+
+def _links(path: str, run: str | None) -> list[Component]:
+    active = "/queue" if path == "/cluster" else path
+    return [
+        dcc.Link(
+            label, href=link(page, run=run), className="link active" if page == active else "link"
+        )
+        for page, label in _LINKS.items()
+    ]
+
+
+def _run_labels(runs: list[Any]) -> list[tuple[Any, str]]:
+    """Label each run by its class; an older run of the same class by its name too."""
+    latest = {run.class_name: run.name for run in runs}
+    labelled = []
+    for run in reversed(runs):
+        clusters = f"{run.counts.get('clusters', '?')} clusters"
+        label = f"{run.class_name} · {clusters}"
+        if latest[run.class_name] != run.name:
+            label = f"{run.name} · {clusters}"
+        labelled.append((run, label))
+    return labelled
+
+
+def _help() -> Component:
+    groups = [
+        html.Section(
+            [
+                html.H4(title),
+                *(
+                    html.Div([html.Span([html.Kbd(k) for k in keys.split(" ")]), html.Span(what)])
+                    for keys, what in rows
+                ),
+            ]
+        )
+        for title, rows in _KEYS
+    ]
+    return dmc.Modal(
+        html.Div(groups, className="keys"),
+        id=ids.HELP,
+        title="Keys",
+        size="lg",
+        centered=True,
+    )
+
+
+def _nowhere(path: str) -> Component:
+    return empty_state("There is no such page", f"{path} is not a page of the explorer.")

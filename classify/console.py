@@ -1,0 +1,105 @@
+"""What the two commands share: progress bars, one-line errors, configuration. Light."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App, ArgumentCollection
+from cyclopts.config import Env, Toml
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from classify.errors import UserError
+
+console = Console(stderr=True)  # bars, notes and errors; results go to standard output
+
+Advance = Callable[[int, int], None]
+
+
+def configure(app: App, settings: str, prefix: str, *, folder_option: str | None = None) -> None:
+    """Let options come from the environment and from a TOML file, below the command line.
+
+    Args:
+        app: the command.
+        settings: name of the TOML file; a table in it is named after a command.
+        prefix: of the environment variables, as in `DISCOVER_CLUSTER_SEED`.
+        folder_option: the option that says which folder the file is in; None = the current one.
+    """
+
+    def from_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        folder = Path()
+        for argument in arguments:
+            if folder_option in argument.names and argument.tokens:
+                folder = Path(argument.tokens[-1].value)
+        Toml(folder / settings, must_exist=False)(app, commands, arguments)
+
+    app.config = (Env(prefix, command=True), from_file)
+
+
+def run(app: App, tokens: list[str] | None = None) -> None:
+    """Run a command line: errors that the user can mend become one line and exit code 1."""
+    logging.basicConfig(
+        level=os.environ.get("LOGLEVEL", "WARNING").upper(),
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_time=False, show_path=False, markup=False)],
+    )
+    try:
+        app(tokens)
+    except UserError as error:
+        console.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from here")
+        sys.exit(130)
+
+
+@contextmanager
+def progress(label: str, *, silent: bool = False) -> Iterator[Advance]:
+    """Draw a bar with rate and time left; yields the function that moves it: (done, total)."""
+    bar = Progress(
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=silent,
+    )
+    with bar:
+        task = bar.add_task(label, total=None, rate="")
+
+        def advance(done: int, total: int) -> None:
+            speed = bar.tasks[task].speed
+            rate = f"{speed:.1f}/s" if speed else ""
+            bar.update(task, completed=done, total=total, rate=rate)
+
+        yield advance
+
+
+def print_json(result: Any) -> None:  # noqa: ANN401 - whatever JSON holds
+    """Print a result for machines, on standard output."""
+    sys.stdout.write(json.dumps(result, indent=2, default=str, ensure_ascii=False) + "\n")
+
+
+def say(line: str = "") -> None:
+    """Print a line of a command's result on standard output."""
+    sys.stdout.write(line + "\n")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")

@@ -1,0 +1,331 @@
+"""Clusters of crops that nobody labelled: HDBSCAN on projected embeddings."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from classify.runs import Config, Run, RunError, content_hash, installed_versions, start_run
+from discover.project import ProjectConfig, map_positions, reduce_linearly, umap_project
+from discover.survey import Survey, SurveyError, concat_rows
+from discover.tables import column_to_vectors
+
+log = logging.getLogger(__name__)
+
+Labels = npt.NDArray[np.int32]
+Vectors = npt.NDArray[np.float32]
+Stage = Callable[[str], object]
+
+_FEWEST = 12  # crops: below this a neighbourhood says nothing
+_LARGEST_SHARE = 0.5  # of the crops in one cluster, which "auto" never takes
+
+
+@dataclass(frozen=True)
+class ClusterConfig(Config):
+    """How crops are clustered.
+
+    Attributes:
+        class_name: the class whose crops are clustered.
+        min_size: the smallest group that is a cluster; 0 chooses it by the validity of the result.
+        min_samples: how dense a neighbourhood must be; 0 = `min_size`, at most 10.
+        components: dimensions kept by PCA.
+        dimensions: dimensions that UMAP leaves.
+        neighbors: UMAP's neighbourhood.
+        seed: seed of PCA and UMAP.
+    """
+
+    class_name: str
+    min_size: int = 0
+    min_samples: int = 0
+    components: int = 50
+    dimensions: int = 8
+    neighbors: int = 15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.min_size < 0 or self.min_size == 1:
+            raise RunError(f"--min-size {self.min_size} must be at least 2, or auto")
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """What HDBSCAN finds (Campello et al. 2013; McInnes et al. 2017, doi 10.21105/joss.00205).
+
+    Attributes:
+        labels: int32 [n], -1 = noise.
+        probabilities: float32 [n], strength of membership, 0..1.
+        exemplars: bool [n], the densest members of each cluster.
+        persistence: float by cluster, 0..1: how long the cluster lives in the tree.
+        tree: the condensed tree, as the table `trees` has it.
+        validity: relative DBCV (Moulavi et al. 2014), -1..1.
+        min_size: the smallest group that was taken for a cluster.
+    """
+
+    labels: Labels
+    probabilities: npt.NDArray[np.float32]
+    exemplars: npt.NDArray[np.bool_]
+    persistence: dict[int, float]
+    tree: pa.Table
+    validity: float
+    min_size: int
+
+    @property
+    def largest_share(self) -> float:
+        """Share of all crops that are in the largest cluster."""
+        members = self.labels[self.labels >= 0]
+        return float(np.bincount(members).max() / len(self.labels)) if len(members) else 0.0
+
+
+def cluster(
+    survey: Survey,
+    config: ClusterConfig,
+    *,
+    embeddings: str | None = None,
+    stage: Stage | None = None,
+) -> Run:
+    """Cluster the crops of a class and lay them out on a 2-D map.
+
+    Args:
+        survey: the survey, with embeddings.
+        config: class and settings.
+        embeddings: the embeddings run; None takes the latest that has crops of the class.
+        stage: called with a line at the start of each stage.
+
+    Returns:
+        The run, of which `clusters/<name>`, `maps/<name>` and `trees/<name>` are the tables; its
+        `counts` and `clusters` hold the summary. The same input gives the same run, and is not
+        clustered twice.
+
+    Raises:
+        SurveyError: there are no embeddings, or too few crops of the class.
+    """
+    say = stage or log.info
+    source = _source_run(survey, embeddings, config.class_name)
+    crops = _crops_of_class(survey, source, config.class_name)
+    run_name = _run_name(survey, source, config)
+    folder = survey.run_folder("clusters", run_name)
+    known = {run.name: run for run in survey.runs("clusters") if run.is_complete}
+    if run_name in known:
+        return known[run_name]
+    run = start_run(
+        folder,
+        command="discover cluster",
+        config=config.to_dict(),
+        seed=config.seed,
+        parents={"embeddings": source.name},
+        model_hash=source.info.get("model_hash"),
+    )
+    say(f"projecting {len(crops)} crops")
+    settings = ProjectConfig(config.components, config.dimensions, config.neighbors, config.seed)
+    reduced = reduce_linearly(np.stack(crops["vector"].to_list()), settings)
+    dense = umap_project(reduced, dimensions=config.dimensions, min_dist=0.0, config=settings)
+    say("clustering")
+    found = find_clusters(dense, min_size=config.min_size, min_samples=config.min_samples)
+    say("drawing the map")
+    positions = map_positions(reduced, settings)
+    _write(survey, run_name, crops, found, positions)
+    run.complete(counts=_summary(crops, found), clusters=_describe(crops, found))
+    return run
+
+
+def find_clusters(vectors: Vectors, *, min_size: int = 0, min_samples: int = 0) -> Clustering:
+    """Cluster vectors with HDBSCAN.
+
+    Args:
+        vectors: float32 [n, d].
+        min_size: smallest cluster; 0 tries a range and takes the most valid result (relative DBCV
+            times the share that is not noise) in which no cluster holds more than half of all.
+        min_samples: HDBSCAN's density parameter; 0 = `min_size`, at most 10.
+    """
+    if min_size:
+        return _hdbscan(vectors, min_size, min_samples or min(min_size, 10))
+    tried = [
+        _hdbscan(vectors, size, min_samples or min(size, 10))
+        for size in candidate_sizes(len(vectors))
+    ]
+    for result in tried:
+        log.info(
+            "min_size %d: %d clusters, %.0f %% noise, largest %.0f %%, validity %.2f",
+            result.min_size,
+            len(result.persistence),
+            100 * (result.labels < 0).mean(),
+            100 * result.largest_share,
+            result.validity,
+        )
+    capped = [r for r in tried if len(r.persistence) > 1 and r.largest_share <= _LARGEST_SHARE]
+    if not capped:
+        log.warning("every size gives one cluster or one that holds more than half of the crops")
+    return max(capped or tried, key=lambda r: r.validity * (r.labels >= 0).mean())
+
+
+def candidate_sizes(crops: int) -> list[int]:
+    """Return the cluster sizes that "auto" tries: from 4 up, half as much more each time."""
+    sizes = [4]
+    while sizes[-1] * 1.5 <= min(crops / 6, 200):
+        sizes.append(round(sizes[-1] * 1.5))
+    return sizes
+
+
+def _hdbscan(vectors: Vectors, min_size: int, min_samples: int) -> Clustering:
+    from hdbscan import HDBSCAN
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside hdbscan; 0/0 for identical vectors
+        model = HDBSCAN(
+            min_cluster_size=min_size,
+            min_samples=min(min_samples, len(vectors) - 1),
+            gen_min_span_tree=True,
+            prediction_data=True,
+            core_dist_n_jobs=1,
+        ).fit(vectors.astype(np.float64))
+        validity = float(np.nan_to_num(model.relative_validity_))
+    labels = model.labels_.astype(np.int32)
+    return Clustering(
+        labels,
+        np.nan_to_num(model.probabilities_).astype(np.float32),
+        _exemplar_rows(vectors, labels, model.exemplars_),
+        {i: float(np.nan_to_num(p)) for i, p in enumerate(model.cluster_persistence_)},
+        _tree_rows(model),
+        validity,
+        min_size,
+    )
+
+
+def _exemplar_rows(
+    vectors: Vectors, labels: Labels, exemplars: list[npt.NDArray[np.float64]]
+) -> npt.NDArray[np.bool_]:
+    """Mark the rows that hdbscan's `exemplars_`, which it gives as coordinates, stand for."""
+    chosen = np.zeros(len(vectors), bool)
+    rows = vectors.astype(np.float64)
+    for number, points in enumerate(exemplars):
+        members = np.flatnonzero(labels == number)
+        wanted = {point.tobytes() for point in np.ascontiguousarray(points)}
+        chosen[[row for row in members if rows[row].tobytes() in wanted]] = True
+    return chosen
+
+
+def _tree_rows(model: Any) -> pa.Table:  # noqa: ANN401 - an HDBSCAN estimator
+    tree = model.condensed_tree_
+    edges = pd.DataFrame(tree._raw_tree)
+    number = {int(node): i for i, node in enumerate(tree._select_clusters())}
+    return concat_rows(
+        {
+            "parent": edges["parent"].tolist(),
+            "child": edges["child"].tolist(),
+            "lambda": edges["lambda_val"].tolist(),
+            "size": edges["child_size"].tolist(),
+            "cluster": [number.get(int(child)) for child in edges["child"]],
+        },
+        "trees",
+    )
+
+
+def _source_run(survey: Survey, name: str | None, class_name: str) -> Run:
+    """Return the embeddings run `name`, or the latest that has enough crops of the class."""
+    if name is not None:
+        runs = [survey.run("embeddings", name)]
+    else:
+        survey.run("embeddings")  # raises where there is none at all
+        runs = [run for run in reversed(survey.runs("embeddings")) if run.is_complete]
+    counted = {run.name: _class_counts(survey, run) for run in runs}
+    for run in runs:
+        if counted[run.name].get(class_name, 0) >= _FEWEST:
+            return run
+    have = "; ".join(
+        f"{name} has {', '.join(f'{n} {c}' for c, n in counts.items()) or 'no crops'}"
+        for name, counts in counted.items()
+    )
+    raise SurveyError(
+        f"--class {class_name}: no embeddings with at least {_FEWEST} crops of this class ({have})"
+    )
+
+
+def _class_counts(survey: Survey, run: Run) -> dict[str, int]:
+    counts = survey.sql(
+        'select "class", count(*) as n from crops group by 1 order by 2 desc',
+        crops=survey.table("crops", run.name),
+    )
+    return dict(zip(counts["class"], counts["n"].astype(int), strict=True))
+
+
+def _crops_of_class(survey: Survey, source: Run, class_name: str) -> pd.DataFrame:
+    """Return columns `crop_id, vector, dive`, sorted by crop id so that the order never matters."""
+    wanted = survey.sql(
+        'select crop_id, dive from crops join frames using (frame_id) where "class" = ?',
+        [class_name],
+        crops=survey.table("crops", source.name),
+    )
+    table = survey.table("embeddings", source.name).read()
+    vectors = pd.DataFrame(
+        {"crop_id": table["crop_id"].to_pylist(), "vector": list(column_to_vectors(table))}
+    )
+    joined = wanted.merge(vectors, on="crop_id").sort_values("crop_id")
+    return joined.reset_index(drop=True)
+
+
+def _run_name(survey: Survey, source: Run, config: ClusterConfig) -> str:
+    key = {
+        "config": config.to_dict(),
+        "embeddings": source.name,
+        "units": survey.table("embeddings", source.name).units(),
+        "versions": installed_versions(),
+    }
+    return f"{config.class_name}-{content_hash(key)}"
+
+
+def _write(
+    survey: Survey, name: str, crops: pd.DataFrame, found: Clustering, positions: Vectors
+) -> None:
+    crop_ids = crops["crop_id"].tolist()
+    rows = {
+        "clusters": {
+            "crop_id": crop_ids,
+            "cluster": found.labels.tolist(),
+            "probability": found.probabilities.tolist(),
+            "exemplar": found.exemplars.tolist(),
+            "inherited_from": [None] * len(crop_ids),
+        },
+        "maps": {"crop_id": crop_ids, "x": positions[:, 0].tolist(), "y": positions[:, 1].tolist()},
+    }
+    for table, columns in rows.items():
+        survey.table(table, name).discard("all")  # left by a run that was killed
+        survey.table(table, name).write("all", concat_rows(columns, table))
+    survey.table("trees", name).discard("all")
+    survey.table("trees", name).write("all", found.tree)
+
+
+def _summary(crops: pd.DataFrame, found: Clustering) -> dict[str, Any]:
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    inside = found.labels >= 0
+    ami = adjusted_mutual_info_score(crops["dive"][inside], found.labels[inside])
+    return {
+        "crops": len(crops),
+        "dives": int(crops["dive"].nunique()),
+        "clusters": len(found.persistence),
+        "noise": int((~inside).sum()),
+        "largest_share": round(found.largest_share, 4),
+        "min_size": found.min_size,
+        "validity": round(found.validity, 4),
+        "ami_dive": round(float(ami), 4) if inside.any() else None,
+    }
+
+
+def _describe(crops: pd.DataFrame, found: Clustering) -> list[dict[str, Any]]:
+    """Return size, dives and persistence of each cluster, the largest first."""
+    rows = [
+        {
+            "cluster": number,
+            "size": int((found.labels == number).sum()),
+            "dives": int(crops["dive"][found.labels == number].nunique()),
+            "persistence": round(persistence, 4),
+        }
+        for number, persistence in found.persistence.items()
+    ]
+    return sorted(rows, key=lambda row: -int(row["size"]))

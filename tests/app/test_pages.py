@@ -1,0 +1,103 @@
+import json
+from pathlib import Path
+
+import pytest
+from plotly.utils import PlotlyJSONEncoder
+
+from app.data import Explorer
+from app.pages import PAGES, overview
+from app.verdicts import decide
+from tests.app.survey_on_disk import RUNS, build
+
+
+def _text(explorer: Explorer, page: str, **query: str) -> str:
+    return json.dumps(PAGES[page](explorer, query).to_plotly_json(), cls=PlotlyJSONEncoder)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_has_a_layout_for_any_query(explorer: Explorer, page: str) -> None:
+    for query in ({}, {"run": "nothing", "cluster": "x", "view": "?", "order": "?", "leaf": "-4"}):
+        assert _text(explorer, page, **query)
+    assert _text(explorer, page, run=RUNS["waste"], cluster="1", view="mask", leaf="99")
+
+
+@pytest.mark.parametrize("page", ["/queue", "/cluster", "/map"])
+def test_an_empty_page_says_what_to_run(tmp_path: Path, page: str) -> None:
+    bare = Explorer(build(tmp_path / "a", crops=False))
+    assert "discover embed" in _text(bare, page)
+    unclustered = Explorer(build(tmp_path / "b", clusters=False))
+    assert "discover cluster --class" in _text(unclustered, page)
+
+
+def test_the_overview_leads_from_step_to_step(tmp_path: Path, explorer: Explorer) -> None:
+    bare = Explorer(build(tmp_path / "a", crops=False))
+    assert [s.command for s in overview.steps(bare, {})] == ["discover embed"]
+    unclustered = Explorer(build(tmp_path / "b", clusters=False))
+    commands = [s.command for s in overview.steps(unclustered, {})]
+    assert commands == ["discover cluster --class fauna", "discover cluster --class waste"]
+    runs = {run.class_name: run for run in explorer.class_runs()}
+    left = overview.steps(explorer, runs)
+    assert [s.command for s in left] == [None, None]
+    assert "Name 3 clusters of waste" in left[0].text
+    for run in runs.values():
+        explorer.labels.name(explorer.crops(run)["crop_id"], "x", annotator="mara")
+    assert overview.steps(explorer, runs) == []
+
+
+def test_an_empty_survey_says_how_to_add_frames(tmp_path: Path) -> None:
+    from discover.survey import open_survey
+
+    explorer = Explorer(open_survey(tmp_path / "new", create=True))
+    assert "discover add FOLDER" in _text(explorer, "/")
+
+
+def test_a_verdict_and_its_undo(explorer: Explorer) -> None:
+    target = {"run": RUNS["waste"], "cluster": 0}
+    said, failed = decide(explorer, {"action": "name", "name": " can ", "target": target})
+    assert not failed
+    assert "“can”" in said
+    assert "Ctrl-Z" in said
+    named = explorer.names()
+    assert set(named["name"]) == {"can"}
+    assert (
+        "nothing changed"
+        in decide(explorer, {"action": "name", "name": "can", "target": target})[0]
+    )
+    assert "unnamed" in decide(explorer, {"action": "undo"})[0]
+    assert explorer.names().empty
+    assert "“can”" in decide(explorer, {"action": "redo"})[0]
+    assert explorer.names()["crop_id"].tolist() == named["crop_id"].tolist()
+    decide(explorer, {"action": "unname", "target": target})
+    assert explorer.names().empty
+
+
+def test_a_lasso_and_chosen_crops_are_targets(explorer: Explorer) -> None:
+    run = RUNS["waste"]
+    everything = {"x": [-99, 99, 99, -99], "y": [-99, -99, 99, 99]}
+    said, _ = decide(
+        explorer, {"action": "name", "name": "a", "target": {"run": run, "shape": everything}}
+    )
+    assert f"{len(explorer.names())} crops" in said
+    crop = explorer.names()["crop_id"].iloc[0]
+    target = {"run": run, "crops": [crop, "not-a-crop"]}
+    decide(explorer, {"action": "name", "name": "b", "target": target})
+    assert explorer.names().set_index("crop_id")["name"][crop] == "b"
+    assert "not-a-crop" not in set(explorer.names()["crop_id"])
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        {"action": "name", "name": "x"},
+        {"action": "name", "name": "x", "target": {"run": "nowhere", "cluster": 0}},
+        {"action": "name", "name": "", "target": {"run": RUNS["waste"], "cluster": 0}},
+        {"action": "name", "name": "x" * 201, "target": {"run": RUNS["waste"], "cluster": 0}},
+    ],
+)
+def test_a_verdict_that_cannot_be_is_said_to_fail(explorer: Explorer, verdict: dict) -> None:
+    assert decide(explorer, verdict)[1]
+    assert explorer.names().empty
+
+
+def test_undo_with_nothing_done(explorer: Explorer) -> None:
+    assert decide(explorer, {"action": "undo"}) == ("Nothing to undo", False)
