@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
+from classify.device import batch_size
 from classify.images import Pixels, resize
 from classify.runs import Config, RunError, file_hash, read_run, write_atomic
 
@@ -99,8 +100,11 @@ class Classifier(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the backbone's last map of prepared uint8 images [n, h, w, 3]."""
-        floats = images.permute(0, 3, 1, 2).float().div(255.0)
-        return feature_map(self.backbone, (floats - self.mean) / self.std)
+        parts = images.split(batch_size(self.config.height, self.config.width))
+        return torch.cat([feature_map(self.backbone, self._normalised(part)) for part in parts])
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return (images.permute(0, 3, 1, 2).float().div(255.0) - self.mean) / self.std
 
     def classify(self, features: Tensor) -> Output:
         """Apply the head to feature maps [n, channels, rows, cols]."""

@@ -90,8 +90,8 @@ def embed(
     weights: str = "bundled",
     size: int = 224,
     context: float = 0.15,
-    background: str = "blur",
-    percentile: float = 92.0,
+    background: str = "surround",
+    percentile: float = 94.0,
     regions: int = 3,
     survey: SurveyDir = HERE,
     as_json: Json = False,
@@ -120,7 +120,7 @@ def embed(
     context
         Margin round a region, as a share of its longer side.
     background
-        Outside a region's mask: blur, mean or keep.
+        Outside a region's mask: surround (its mean colour), blur or keep.
     percentile
         Share of the frame, in percent, that is below the map's threshold.
     regions
@@ -164,7 +164,8 @@ def embed(
 def cluster(
     *,
     class_name: Annotated[str, Parameter(name="--class")],
-    min_size: Annotated[str, Parameter(help="Smallest cluster, or auto.")] = "auto",
+    min_size: str = "auto",
+    min_score: float = 0.5,
     embeddings: str | None = None,
     components: int = 50,
     dimensions: int = 8,
@@ -181,6 +182,10 @@ def cluster(
     ----------
     class_name
         The class: waste, fauna, ...; or frame, after `discover embed --whole-frame`.
+    min_size
+        Smallest group that is a cluster; auto tries a range and takes the most valid result.
+    min_score
+        Crops whose class is less probable are left out of this run.
     embeddings
         Embeddings run; by default the latest that has crops of the class.
     components
@@ -200,6 +205,7 @@ def cluster(
 
     config = ClusterConfig(
         class_name,
+        min_score=min_score,
         min_size=0 if min_size == "auto" else int(min_size),
         components=components,
         dimensions=dimensions,

@@ -32,6 +32,7 @@ class ClusterConfig(Config):
 
     Attributes:
         class_name: the class whose crops are clustered.
+        min_score: crops whose class is less probable are left out of this run.
         min_size: the smallest group that is a cluster; 0 chooses it by the validity of the result.
         min_samples: how dense a neighbourhood must be; 0 = `min_size`, at most 10.
         components: dimensions kept by PCA.
@@ -41,6 +42,7 @@ class ClusterConfig(Config):
     """
 
     class_name: str
+    min_score: float = 0.5
     min_size: int = 0
     min_samples: int = 0
     components: int = 50
@@ -51,6 +53,8 @@ class ClusterConfig(Config):
     def __post_init__(self) -> None:
         if self.min_size < 0 or self.min_size == 1:
             raise RunError(f"--min-size {self.min_size} must be at least 2, or auto")
+        if not 0 <= self.min_score <= 1:
+            raise RunError(f"--min-score {self.min_score} must be between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def cluster(
     """
     say = stage or log.info
     source = _source_run(survey, embeddings, config.class_name)
-    crops = _crops_of_class(survey, source, config.class_name)
+    crops, left_out = _crops_of_class(survey, source, config)
     run_name = _run_name(survey, source, config)
     folder = survey.run_folder("clusters", run_name)
     known = {run.name: run for run in survey.runs("clusters") if run.is_complete}
@@ -130,7 +134,8 @@ def cluster(
     say("drawing the map")
     positions = map_positions(reduced, settings)
     _write(survey, run_name, crops, found, positions)
-    run.complete(counts=_summary(crops, found), clusters=_describe(crops, found))
+    counts = {**_summary(crops, found), "below_min_score": left_out}
+    run.complete(counts=counts, clusters=_describe(crops, found))
     return run
 
 
@@ -254,19 +259,28 @@ def _class_counts(survey: Survey, run: Run) -> dict[str, int]:
     return dict(zip(counts["class"], counts["n"].astype(int), strict=True))
 
 
-def _crops_of_class(survey: Survey, source: Run, class_name: str) -> pd.DataFrame:
-    """Return columns `crop_id, vector, dive`, sorted by crop id so that the order never matters."""
-    wanted = survey.sql(
-        'select crop_id, dive from crops join frames using (frame_id) where "class" = ?',
-        [class_name],
+def _crops_of_class(survey: Survey, source: Run, config: ClusterConfig) -> tuple[pd.DataFrame, int]:
+    """Return columns `crop_id, vector, dive`, and how many crops the score left out.
+
+    Sorted by crop id, so that the order of the shards never matters.
+    """
+    crops = survey.sql(
+        'select crop_id, dive, score from crops join frames using (frame_id) where "class" = ?',
+        [config.class_name],
         crops=survey.table("crops", source.name),
     )
+    wanted = crops[crops["score"] >= config.min_score]
+    if len(wanted) < _FEWEST:
+        raise SurveyError(
+            f"--min-score {config.min_score}: {len(wanted)} of the {len(crops)} crops of class "
+            f"{config.class_name} reach it, at least {_FEWEST} are needed; lower it"
+        )
     table = survey.table("embeddings", source.name).read()
     vectors = pd.DataFrame(
         {"crop_id": table["crop_id"].to_pylist(), "vector": list(column_to_vectors(table))}
     )
     joined = wanted.merge(vectors, on="crop_id").sort_values("crop_id")
-    return joined.reset_index(drop=True)
+    return joined.reset_index(drop=True), len(crops) - len(wanted)
 
 
 def _run_name(survey: Survey, source: Run, config: ClusterConfig) -> str:

@@ -1,4 +1,4 @@
-"""From a region of a frame to a crop: box, mask, and pixels with the background blurred."""
+"""From a region of a frame to a crop: box, mask, and pixels without the background."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from classify.images import Decoded, Pixels
 Mask = npt.NDArray[np.bool_]
 Box = tuple[int, int, int, int]  # x, y, w, h in original pixels
 
-BACKGROUNDS = ("blur", "mean", "keep")
+BACKGROUNDS = ("surround", "blur", "keep")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def square_around(box: Box, context: float) -> Box:
 
 
 def crop_pixels(
-    frame: Decoded, cut: Cut, *, size: int, context: float = 0.15, background: str = "blur"
+    frame: Decoded, cut: Cut, *, size: int, context: float = 0.15, background: str = "surround"
 ) -> Pixels:
     """Return a crop as uint8 RGB [size, size, 3].
 
@@ -106,8 +106,8 @@ def crop_pixels(
         cut: the region, in original pixels.
         size: side of the crop, pixels.
         context: margin round the box, as a share of its longer side.
-        background: what stands outside the mask: "blur" (Gaussian, through a soft mask), "mean"
-            (the frame's mean colour), or "keep".
+        background: what stands outside the mask, through a soft edge: "surround" (the mean colour
+            of what lies outside the mask within the crop), "blur" (Gaussian), or "keep".
     """
     if background not in BACKGROUNDS:
         raise UserError(f"--background {background!r} is none of {', '.join(BACKGROUNDS)}")
@@ -119,7 +119,9 @@ def crop_pixels(
     if background == "blur":
         behind = cv2.GaussianBlur(pixels, (0, 0), size / 16).astype(np.float32)
     else:
-        behind = np.full_like(pixels, frame.pixels.mean(axis=(0, 1)), dtype=np.float32)
+        share = (1 - soft).sum()
+        mean = ((1 - soft) * pixels).sum(axis=(0, 1)) / share if share > 1 else pixels.mean((0, 1))
+        behind = np.full_like(pixels, mean, dtype=np.float32)
     return np.rint(soft * pixels + (1 - soft) * behind).astype(np.uint8)
 
 
@@ -145,7 +147,7 @@ def _merged(counts: npt.NDArray[np.int64]) -> list[int]:
 
 def _sample(pixels: Pixels, square: Box, scale: float, size: int) -> Pixels:
     """Cut a square, given in original pixels, out of a scaled frame; mirror what lies outside."""
-    left, top, side, _ = (int(round(v * scale)) for v in square)
+    left, top, side, _ = (round(v * scale) for v in square)
     side = max(side, 1)
     height, width = pixels.shape[:2]
     inside = pixels[max(top, 0) : max(top + side, 1), max(left, 0) : max(left + side, 1)]

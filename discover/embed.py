@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
-from classify.device import best_device, inference_precision, place
+from classify.device import batch_size, best_device, inference_precision, place
 from classify.images import Decoded, ImageError, Pixels, read_image
 from classify.model import as_batch
 from classify.runs import Config, Run, content_hash, start_run
@@ -42,14 +42,14 @@ class EmbedConfig(Config):
         weights: `bundled`, `timm`, or a file.
         size: side of the crop that the backbone sees, pixels.
         context: margin round the region's box, as a share of its longer side.
-        background: outside the mask: "blur", "mean" or "keep".
+        background: outside the mask: "surround" (its mean colour), "blur" or "keep".
     """
 
     backbone: str = BUNDLED
     weights: str = "bundled"
     size: int = 224
     context: float = 0.15
-    background: str = "blur"
+    background: str = "surround"
 
 
 class Embedder:
@@ -67,7 +67,9 @@ class Embedder:
         """Return the vectors [n, dim] of crops, uint8 RGB [size, size, 3]."""
         if not crops:
             return np.zeros((0, self.dim), np.float32)
-        return self._average(as_batch(crops, best_device())).cpu().numpy()
+        batch = as_batch(crops, best_device())
+        parts = batch.split(batch_size(batch.shape[1], batch.shape[2]))
+        return torch.cat([self._average(part) for part in parts]).cpu().numpy()
 
     def _average(self, images: Tensor) -> Tensor:
         floats = (images.permute(0, 3, 1, 2).float().div(255) - self._mean) / self._std

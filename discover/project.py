@@ -1,4 +1,4 @@
-"""Vectors to fewer dimensions: L2, PCA, UMAP."""
+"""Vectors to fewer dimensions: L2, PCA, L2, UMAP."""
 
 import logging
 import warnings
@@ -34,7 +34,7 @@ class ProjectConfig(Config):
 
 
 def reduce_linearly(vectors: Vectors, config: ProjectConfig) -> Vectors:
-    """Scale each vector [n, d] to length 1, then keep the first principal components.
+    """Scale vectors [n, d] to length 1, keep the first principal components, scale again.
 
     Returns:
         float32 [n, components], fewer where n or d is smaller.
@@ -49,7 +49,9 @@ def reduce_linearly(vectors: Vectors, config: ProjectConfig) -> Vectors:
     pca = PCA(kept, random_state=config.seed, svd_solver="auto")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # identical vectors have no variance
-        return np.asarray(pca.fit_transform(normalize(vectors)), np.float32)
+        components = pca.fit_transform(normalize(vectors))
+    # Length 1 once more: after centring, angles tell kinds apart better than distances.
+    return np.asarray(normalize(components), np.float32)
 
 
 def umap_project(

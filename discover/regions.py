@@ -12,7 +12,7 @@ import torch
 
 from classify.classes import standard_name
 from classify.device import best_device, inference_precision, place
-from classify.images import Decoded
+from classify.images import Decoded, Pixels
 from classify.model import Classifier, as_batch, load_classifier
 from classify.runs import file_hash
 from discover.crops import Cut, cut_from_rle, cut_region
@@ -74,22 +74,26 @@ class ClassifierRegions:
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Classify the frames and cut out the evidence for the class of each."""
-        maps, probabilities = self._forward(frames)
-        return [self._regions(frame, maps[i], probabilities[i]) for i, frame in enumerate(frames)]
+        seen = [self._model.prepare(frame.pixels) for frame in frames]
+        maps, probabilities = self._forward(seen)
+        return [
+            self._regions(frame, pixels, maps[i], probabilities[i])
+            for i, (frame, pixels) in enumerate(zip(frames, seen, strict=True))
+        ]
 
     @torch.inference_mode()
     def _forward(
-        self, frames: list[Decoded]
+        self, seen: list[Pixels]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        batch = as_batch([self._model.prepare(f.pixels) for f in frames], best_device())
         with inference_precision():
-            features = self._model.features(batch)
+            features = self._model.features(as_batch(seen, best_device()))
         output = self._model.classify(features)
         return output.maps.cpu().numpy(), output.logits.softmax(1).cpu().numpy()
 
     def _regions(
         self,
         frame: Decoded,
+        pixels: Pixels,
         maps: npt.NDArray[np.float32],
         probabilities: npt.NDArray[np.float32],
     ) -> list[Found]:
@@ -100,10 +104,10 @@ class ClassifierRegions:
             Found(
                 self._model.config.classes[best],
                 float(probabilities[best]),
-                cut_region(region.mask, window),
+                cut_region(mask, window),
                 heat,
             )
-            for region in find_regions(maps[best], self._config)
+            for mask in find_regions(maps[best], pixels, self._config)
         ]
 
 

@@ -53,6 +53,11 @@ def clustering_lines(run: Run) -> list[str]:
         f"  noise      {noise} ({noise / crops:.0%})",
         f"  sizes      {', '.join(map(str, sizes[:15]))}" + (", ..." if len(sizes) > 15 else ""),
     ]
+    if counts["below_min_score"]:
+        lines.append(
+            f"  left out   {counts['below_min_score']} crops with a score below "
+            f"{run.info['config']['min_score']}"
+        )
     if counts["ami_dive"] is not None:
         lines.append(
             f"  AMI with dive {counts['ami_dive']:.2f} "

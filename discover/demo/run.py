@@ -16,6 +16,7 @@ from discover.survey import Survey, open_survey
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 Say = Callable[[str], None]
 CLASSES = ("waste", "fauna")
+MODEL = {"height": 448, "width": 800}  # the frames' own shape; objects are small
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ def run_demo(
 ) -> DemoResult:
     """Render a survey into `folder`, run every step on it, and score the result.
 
-    The classifier learns from the labels of the first half of the dives only; what it finds in the
-    other half is what it would find on a new dive. Steps that were finished before are not done
+    The classifier learns from the labels of the first three quarters of the dives; what it finds
+    in the others is what it would find on a new dive. Steps that were finished before are not done
     again.
 
     Args:
@@ -76,7 +77,9 @@ def run_demo(
     classifier = _finished_training(model)
     if classifier is None:
         with progress("training") as advance:
-            classifier = train(labels, model, config=TrainConfig(seed=seed), progress=advance)
+            classifier = train(
+                labels, model, config=TrainConfig(seed=seed), progress=advance, **MODEL
+            )
     with progress("adding") as advance:
         add_frames(survey, [footage], progress=advance)
     with progress("embedding") as advance:
@@ -112,10 +115,10 @@ def score_lines(result: DemoResult) -> list[str]:
 
 
 def _write_labels(folder: Path, truth: pd.DataFrame) -> tuple[Path, set[str]]:
-    """Write the image labels of the first half of the dives, as a scientist would have them."""
+    """Write the image labels of the first three quarters of the dives, as a scientist would have them."""
     frames = truth.drop_duplicates("path")
     dives = sorted(frames["dive"].unique())
-    trained_on = set(dives[: max(2, len(dives) // 2)])
+    trained_on = set(dives[: max(2, len(dives) * 3 // 4)])
     rows = frames[frames["dive"].isin(trained_on)].dropna(subset=["element"])
     table = pd.DataFrame(
         {"image": "footage/" + rows["path"], "label": rows["element"], "dive": rows["dive"]}
