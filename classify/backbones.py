@@ -118,7 +118,8 @@ def _creation_message(name: str, weights: str, error: Exception) -> str:
     if name.startswith("hf-hub:") or name.split(".")[0] in timm.list_models():
         if weights == "timm" or name.startswith("hf-hub:"):
             return (
-                f"--backbone {name}: its weights cannot be had from the hub ({_first_line(error)}). "
+                f"--backbone {name}: its weights cannot be had from the hub "
+                f"({_first_line(error)}). "
                 f"Offline, use --backbone {BUNDLED} --weights bundled, or --weights FILE with a "
                 "file that was downloaded elsewhere"
             )

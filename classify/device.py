@@ -30,7 +30,7 @@ def has_fast_bfloat16() -> bool:
 
 def place(model: nn.Module) -> nn.Module:
     """Move a network to the best device, in the memory layout that convolutions are fastest in."""
-    return model.to(best_device(), memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return model.to(best_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def inference_precision() -> AbstractContextManager[object]:

@@ -100,7 +100,7 @@ class Classifier(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the backbone's last map of prepared uint8 images [n, h, w, 3]."""
-        parts = images.split(batch_size(self.config.height, self.config.width))
+        parts = torch.split(images, batch_size(self.config.height, self.config.width))
         return torch.cat([feature_map(self.backbone, self._normalised(part)) for part in parts])
 
     def _normalised(self, images: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ def pool_map(maps: Tensor, config: ModelConfig) -> Tensor:
 
 
 def save_classifier(model: Classifier, folder: Path) -> str:
-    """Write weights (safetensors) and description (JSON) into a run folder; return the weights' hash."""
+    """Write weights (safetensors) and description (JSON) into a run folder; return the hash."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{WEIGHTS_FILE}.tmp"
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)

@@ -67,7 +67,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -190,7 +190,7 @@ def _train_head(
             loss = functional.cross_entropy(logits, targets[part], reduction="none")
             loss = (loss * torch.tensor([weight_of[row] for row in part])).mean()
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             losses.append(loss.item())
         _fold_into(model, head, mean, std)
@@ -225,7 +225,7 @@ def _apply(head: nn.Linear, maps: npt.NDArray[np.float16], mean: Tensor, std: Te
     """Return class maps [n, classes, positions, 1] of stored features."""
     features = torch.from_numpy(np.asarray(maps)).float()
     features = (features - mean.view(1, -1, 1)) / std.view(1, -1, 1)
-    return head(features.transpose(1, 2)).transpose(1, 2).unsqueeze(3)  # type: ignore[no-any-return]
+    return head(features.transpose(1, 2)).transpose(1, 2).unsqueeze(3)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Find the kinds in ROV footage that nobody labelled: survey, crops, embeddings, clusters, names."""
+"""Find the kinds in ROV footage that nobody labelled: crops, embeddings, clusters, names."""
 
 from typing import TYPE_CHECKING, Any
 

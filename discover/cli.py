@@ -12,7 +12,7 @@ from discover.survey import SETTINGS_FILE, open_survey
 
 app = App(
     name="discover",
-    help="Find out what is in ROV footage: add frames, cut out what matters, find its kinds, name them.",
+    help="Find out what is in ROV footage: cut out what matters, find its kinds, name them.",
     version_flags=["--version"],
 )
 configure(app, SETTINGS_FILE, "DISCOVER_", folder_option="--survey")
@@ -89,8 +89,9 @@ def embed(
     backbone: str = "tf_efficientnet_lite0",
     weights: str = "bundled",
     size: int = 224,
-    context: float = 0.15,
+    context: float = 0.05,
     background: str = "surround",
+    flip: bool = True,
     percentile: float = 94.0,
     regions: int = 3,
     survey: SurveyDir = HERE,
@@ -121,6 +122,8 @@ def embed(
         Margin round a region, as a share of its longer side.
     background
         Outside a region's mask: surround (its mean colour), blur or keep.
+    flip
+        Average the vectors of a crop and of its mirror image; takes a third longer.
     percentile
         Share of the frame, in percent, that is below the map's threshold.
     regions
@@ -146,9 +149,7 @@ def embed(
             raise UserError(f"--boxes {boxes} names none of the survey's frames by its file_name")
     else:
         source = WholeFrame()
-    config = EmbedConfig(
-        backbone=backbone, weights=weights, size=size, context=context, background=background
-    )
+    config = EmbedConfig(backbone, weights, size, context, background, flip)
     with progress("embedding", silent=as_json) as advance:
         done = embed_crops(opened, source, config=config, progress=advance)
     counts = done.info["counts"]

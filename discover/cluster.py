@@ -23,7 +23,7 @@ Vectors = npt.NDArray[np.float32]
 Stage = Callable[[str], object]
 
 _FEWEST = 12  # crops: below this a neighbourhood says nothing
-_LARGEST_SHARE = 0.5  # of the crops in one cluster, which "auto" never takes
+_LARGEST_SHARE = 0.2  # of the crops; "auto" opens a larger cluster into its children
 
 
 @dataclass(frozen=True)
@@ -144,29 +144,28 @@ def find_clusters(vectors: Vectors, *, min_size: int = 0, min_samples: int = 0) 
 
     Args:
         vectors: float32 [n, d].
-        min_size: smallest cluster; 0 tries a range and takes the most valid result (relative DBCV
-            times the share that is not noise) in which no cluster holds more than half of all.
+        min_size: smallest cluster; 0 tries a range and takes the most valid result: relative DBCV
+            times the share that is not noise. Clusters of more than a fifth of all crops are then
+            opened into their children, since excess of mass likes one cluster that swallows most.
         min_samples: HDBSCAN's density parameter; 0 = `min_size`, at most 10.
     """
     if min_size:
         return _hdbscan(vectors, min_size, min_samples or min(min_size, 10))
-    tried = [
-        _hdbscan(vectors, size, min_samples or min(size, 10))
-        for size in candidate_sizes(len(vectors))
-    ]
-    for result in tried:
+    tried = []
+    for size in candidate_sizes(len(vectors)):
+        largest = max(size + 1, int(_LARGEST_SHARE * len(vectors)))
+        result = _hdbscan(vectors, size, min_samples or min(size, 10), largest)
         log.info(
             "min_size %d: %d clusters, %.0f %% noise, largest %.0f %%, validity %.2f",
-            result.min_size,
+            size,
             len(result.persistence),
             100 * (result.labels < 0).mean(),
             100 * result.largest_share,
             result.validity,
         )
-    capped = [r for r in tried if len(r.persistence) > 1 and r.largest_share <= _LARGEST_SHARE]
-    if not capped:
-        log.warning("every size gives one cluster or one that holds more than half of the crops")
-    return max(capped or tried, key=lambda r: r.validity * (r.labels >= 0).mean())
+        tried.append(result)
+    several = [result for result in tried if len(result.persistence) > 1]
+    return max(several or tried, key=lambda r: r.validity * (r.labels >= 0).mean())
 
 
 def candidate_sizes(crops: int) -> list[int]:
@@ -177,7 +176,7 @@ def candidate_sizes(crops: int) -> list[int]:
     return sizes
 
 
-def _hdbscan(vectors: Vectors, min_size: int, min_samples: int) -> Clustering:
+def _hdbscan(vectors: Vectors, min_size: int, min_samples: int, max_size: int = 0) -> Clustering:
     from hdbscan import HDBSCAN
 
     with warnings.catch_warnings():
@@ -185,6 +184,7 @@ def _hdbscan(vectors: Vectors, min_size: int, min_samples: int) -> Clustering:
         model = HDBSCAN(
             min_cluster_size=min_size,
             min_samples=min(min_samples, len(vectors) - 1),
+            max_cluster_size=max_size,
             gen_min_span_tree=True,
             prediction_data=True,
             core_dist_n_jobs=1,

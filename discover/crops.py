@@ -77,7 +77,7 @@ def encode_mask(cut: Cut, width: int, height: int) -> str | None:
 
 def decode_mask(counts: str, width: int, height: int) -> Mask:
     """Return COCO compressed RLE counts as bool [height, width]."""
-    return coco.decode({"size": [height, width], "counts": counts.encode()}).astype(bool)  # type: ignore[no-any-return]
+    return coco.decode({"size": [height, width], "counts": counts.encode()}).astype(bool)
 
 
 def cut_from_rle(counts: str, width: int, height: int) -> Cut | None:
@@ -96,33 +96,50 @@ def square_around(box: Box, context: float) -> Box:
     return x + (w - side) // 2, y + (h - side) // 2, side, side
 
 
+@dataclass(frozen=True)
+class Crop:
+    """What a backbone sees of a region.
+
+    Attributes:
+        pixels: uint8 RGB [size, size, 3].
+        mask: float32 [size, size] in 0..1, soft at the region's edge.
+    """
+
+    pixels: Pixels
+    mask: npt.NDArray[np.float32]
+
+
 def crop_pixels(
-    frame: Decoded, cut: Cut, *, size: int, context: float = 0.15, background: str = "surround"
-) -> Pixels:
-    """Return a crop as uint8 RGB [size, size, 3].
+    frame: Decoded, cut: Cut, *, size: int, context: float = 0.05, background: str = "surround"
+) -> Crop:
+    """Cut a region out of a frame.
 
     Args:
         frame: the frame, perhaps decoded at reduced scale.
         cut: the region, in original pixels.
         size: side of the crop, pixels.
         context: margin round the box, as a share of its longer side.
-        background: what stands outside the mask, through a soft edge: "surround" (the mean colour
-            of what lies outside the mask within the crop), "blur" (Gaussian), or "keep".
+        background: what stands outside the mask: "surround" (the mean colour of what lies outside
+            the mask within the crop), "blur" (Gaussian), or "keep".
+
+    Raises:
+        UserError: `background` is none of these.
     """
     if background not in BACKGROUNDS:
         raise UserError(f"--background {background!r} is none of {', '.join(BACKGROUNDS)}")
     square = square_around(cut.box, context)
     pixels = _sample(frame.pixels, square, frame.scale, size)
-    if cut.mask is None or background == "keep":
-        return pixels
-    soft = _soft_mask(cut, square, size)[:, :, None]
+    mask = _soft_mask(cut, square, size)
+    if background == "keep" or cut.mask is None:
+        return Crop(pixels, mask)
+    soft = mask[:, :, None]
     if background == "blur":
         behind = cv2.GaussianBlur(pixels, (0, 0), size / 16).astype(np.float32)
     else:
         share = (1 - soft).sum()
         mean = ((1 - soft) * pixels).sum(axis=(0, 1)) / share if share > 1 else pixels.mean((0, 1))
         behind = np.full_like(pixels, mean, dtype=np.float32)
-    return np.rint(soft * pixels + (1 - soft) * behind).astype(np.uint8)
+    return Crop(np.rint(soft * pixels + (1 - soft) * behind).astype(np.uint8), mask)
 
 
 def _edges(cells: int, start: int, length: int) -> npt.NDArray[np.int64]:
@@ -150,6 +167,7 @@ def _sample(pixels: Pixels, square: Box, scale: float, size: int) -> Pixels:
     left, top, side, _ = (round(v * scale) for v in square)
     side = max(side, 1)
     height, width = pixels.shape[:2]
+    left, top = min(left, width - 1), min(top, height - 1)  # rounded up beyond the last pixel
     inside = pixels[max(top, 0) : max(top + side, 1), max(left, 0) : max(left + side, 1)]
     inside = cv2.copyMakeBorder(
         inside,
@@ -165,9 +183,9 @@ def _sample(pixels: Pixels, square: Box, scale: float, size: int) -> Pixels:
 
 def _soft_mask(cut: Cut, square: Box, size: int) -> npt.NDArray[np.float32]:
     """Return the mask within the square, blurred at its edge, float32 [size, size] in 0..1."""
-    assert cut.mask is not None
-    x0, y0, w, h = cut.window
-    rows, cols = cut.mask.shape
+    x0, y0, w, h = cut.window if cut.mask is not None else cut.box
+    grid = cut.mask if cut.mask is not None else np.ones((1, 1), bool)
+    rows, cols = grid.shape
     # pixel of the crop -> original pixel -> grid cell, as one affine map
     step = square[2] / size
     matrix = np.array(
@@ -177,9 +195,10 @@ def _soft_mask(cut: Cut, square: Box, size: int) -> npt.NDArray[np.float32]:
         ]
     )
     hard = cv2.warpAffine(
-        cut.mask.astype(np.float32),
+        grid.astype(np.float32),
         matrix,
         (size, size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT if cut.mask is not None else cv2.BORDER_REPLICATE,
     )
     return np.asarray(cv2.GaussianBlur(hard, (0, 0), size / 40), np.float32)

@@ -16,13 +16,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
 from classify.device import batch_size, best_device, inference_precision, place
-from classify.images import Decoded, ImageError, Pixels, read_image
+from classify.images import Decoded, ImageError, read_image
 from classify.model import as_batch
 from classify.runs import Config, Run, content_hash, start_run
-from discover.crops import crop_pixels, encode_mask, square_around
+from discover.crops import Crop, crop_pixels, encode_mask, square_around
 from discover.regions import Found, RegionSource
 from discover.survey import Survey, SurveyError, concat_rows, crop_id
 from discover.tables import SCHEMAS, vectors_to_column
@@ -43,39 +44,52 @@ class EmbedConfig(Config):
         size: side of the crop that the backbone sees, pixels.
         context: margin round the region's box, as a share of its longer side.
         background: outside the mask: "surround" (its mean colour), "blur" or "keep".
+        flip: average the vectors of the crop and of its mirror image.
     """
 
     backbone: str = BUNDLED
     weights: str = "bundled"
     size: int = 224
-    context: float = 0.15
+    context: float = 0.05
     background: str = "surround"
+    flip: bool = True
 
 
 class Embedder:
-    """A backbone whose last feature map is averaged."""
+    """A backbone whose last feature map is averaged over the region's mask."""
 
-    def __init__(self, backbone: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, *, flip: bool = True) -> None:
         mean, std = normalisation(backbone)
         self._backbone = place(backbone)
         self._mean = torch.tensor(mean).view(1, 3, 1, 1).to(best_device())
         self._std = torch.tensor(std).view(1, 3, 1, 1).to(best_device())
+        self._flip = flip
         self.dim = int(backbone.num_features)  # type: ignore[arg-type]
 
     @torch.inference_mode()
-    def __call__(self, crops: list[Pixels]) -> npt.NDArray[np.float32]:
-        """Return the vectors [n, dim] of crops, uint8 RGB [size, size, 3]."""
+    def __call__(self, crops: list[Crop]) -> npt.NDArray[np.float32]:
+        """Return the vectors [n, dim] of crops."""
         if not crops:
             return np.zeros((0, self.dim), np.float32)
-        batch = as_batch(crops, best_device())
-        parts = batch.split(batch_size(batch.shape[1], batch.shape[2]))
-        return torch.cat([self._average(part) for part in parts]).cpu().numpy()
+        pixels = as_batch([crop.pixels for crop in crops], best_device())
+        masks = torch.from_numpy(np.stack([crop.mask for crop in crops])).to(best_device())
+        size = batch_size(pixels.shape[1], pixels.shape[2])
+        parts = zip(torch.split(pixels, size), torch.split(masks, size), strict=True)
+        return torch.cat([self._vectors(*part) for part in parts]).cpu().numpy()
 
-    def _average(self, images: Tensor) -> Tensor:
-        floats = (images.permute(0, 3, 1, 2).float().div(255) - self._mean) / self._std
+    def _vectors(self, pixels: Tensor, masks: Tensor) -> Tensor:
+        images = (pixels.permute(0, 3, 1, 2).float().div(255) - self._mean) / self._std
+        vectors = self._masked_mean(images, masks)
+        if self._flip:
+            vectors = (vectors + self._masked_mean(images.flip(3), masks.flip(2))) / 2
+        return vectors
+
+    def _masked_mean(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Average the last map [n, c, rows, cols] over the positions that lie on the mask."""
         with inference_precision():
-            features = feature_map(self._backbone, floats)
-        return features.float().mean(dim=(2, 3))
+            features = feature_map(self._backbone, images).float()
+        weights = functional.interpolate(masks[:, None], features.shape[2:], mode="area") + 1e-3
+        return (features * weights).sum(dim=(2, 3)) / weights.sum(dim=(2, 3))
 
 
 def embed(
@@ -119,7 +133,7 @@ def embed(
             # Left by a kill between the two writes, or beside a damaged one: made anew, together.
             vectors.discard(unit)
             crops.discard(unit)
-            found, rows = worker.run(frames, lambda n, at=at: progress and progress(at + n, total))
+            found, rows = worker.run(frames, _shifted(progress, at, total))
             crops.write(unit, found)
             vectors.write(unit, rows)
         at += len(frames)
@@ -133,6 +147,16 @@ def embed(
         }
     )
     return run
+
+
+def _shifted(progress: Progress | None, start: int, total: int) -> Callable[[int], None]:
+    """Return the progress of one unit, told to the progress of all."""
+
+    def advance(done: int) -> None:
+        if progress:
+            progress(start + done, total)
+
+    return advance
 
 
 def _start(survey: Survey, regions: RegionSource, config: EmbedConfig) -> Run:
@@ -158,10 +182,10 @@ class _Worker:
         self._survey = survey
         self._regions = regions
         self._config = config
-        self._embedder = Embedder(load_backbone(config.backbone, config.weights))
+        self._embedder = Embedder(load_backbone(config.backbone, config.weights), flip=config.flip)
         self.unreadable = 0
 
-    def run(self, frames: pa.Table, progress: Callable[[int], object]) -> tuple[pa.Table, pa.Table]:
+    def run(self, frames: pa.Table, progress: Callable[[int], None]) -> tuple[pa.Table, pa.Table]:
         """Return the crops and the embeddings of `frames`, in the same order."""
         rows: dict[str, list[Any]] = {name: [] for name in SCHEMAS["crops"].names}
         vectors = [np.zeros((0, self._embedder.dim), np.float32)]
@@ -171,8 +195,8 @@ class _Worker:
                 sound = [item for item in batch if item is not None]
                 failed += len(batch) - len(sound)
                 if sound:
-                    pixels = self._cut(sound, rows, pool)
-                    vectors.append(self._embedder(pixels))
+                    crops = self._cut(sound, rows, pool)
+                    vectors.append(self._embedder(crops))
                 done += len(batch)
                 progress(done)
         if failed > len(frames) / 2:
@@ -212,24 +236,24 @@ class _Worker:
 
     def _cut(
         self, batch: list["_Frame"], rows: dict[str, list[Any]], pool: ThreadPoolExecutor
-    ) -> list[Pixels]:
-        """Find and cut the regions of a batch; append their rows, return their pixels."""
+    ) -> list[Crop]:
+        """Find and cut the regions of a batch; append their rows, return the crops."""
         per_frame = self._regions.find([f.path for f in batch], [f.decoded for f in batch])
-        cut = pool.map(self._cut_frame, batch, per_frame)
-        pixels: list[Pixels] = []
-        for frame, found, crops in zip(batch, per_frame, cut, strict=True):
+        cut_out = pool.map(self._cut_frame, batch, per_frame)
+        crops: list[Crop] = []
+        for frame, found, of_frame in zip(batch, per_frame, cut_out, strict=True):
             seen: set[str] = set()
-            for region, crop in zip(found, crops, strict=True):
+            for region, crop in zip(found, of_frame, strict=True):
                 row = _crop_row(frame, region)
                 if row["crop_id"] in seen:
                     continue  # two annotations of one object: one crop
                 seen.add(row["crop_id"])
                 for name, values in rows.items():
                     values.append(row[name])
-                pixels.append(crop)
-        return pixels
+                crops.append(crop)
+        return crops
 
-    def _cut_frame(self, frame: "_Frame", found: list[Found]) -> list[Pixels]:
+    def _cut_frame(self, frame: "_Frame", found: list[Found]) -> list[Crop]:
         if not found:
             return []
         config = self._config

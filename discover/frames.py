@@ -164,10 +164,11 @@ def _plan(survey: Survey, files: list[Path], dive_of: DiveOf) -> tuple[list[_Pla
     """
     result = Added()
     known = survey.frames.read(["path", "dive", "index", "sha256"]).to_pylist()
-    hash_of = {(row["path"], row["dive"]): row["sha256"] for row in known}
+    hashes_of: dict[tuple[str, str], set[str]] = defaultdict(set)  # a file may have changed since
     taken: dict[str, set[int]] = defaultdict(set)
     for row in known:
         taken[row["dive"]].add(row["index"])
+        hashes_of[row["path"], row["dive"]].add(row["sha256"])
     rank: dict[str, int] = defaultdict(int)
     planned, later = [], []
     for file in files:
@@ -179,7 +180,7 @@ def _plan(survey: Survey, files: list[Path], dive_of: DiveOf) -> tuple[list[_Pla
         index = rank[dive]
         rank[dive] += 1
         stored = survey.stored_path(file)
-        if (stored, dive) in hash_of and hash_of[stored, dive] == file_hash(file):
+        if (stored, dive) in hashes_of and file_hash(file) in hashes_of[stored, dive]:
             result.known += 1
         elif index in taken[dive]:
             later.append((file, stored, dive))

@@ -58,7 +58,8 @@ class Labels:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
-        _METADATA.create_all(self._engine)
+        with self._write() as connection:  # under the lock: two that open at once make one set
+            _METADATA.create_all(connection)
 
     def name(
         self,
@@ -111,7 +112,7 @@ class Labels:
         return self._invert("redo", annotator)
 
     def names(self) -> pd.DataFrame:
-        """Return the crops that have a name now: columns `crop_id`, `name`, `origin`, `event_id`."""
+        """Return the crops that have a name now: `crop_id`, `name`, `origin`, `event_id`."""
         last = (
             sa.select(ITEMS.c.crop_id, sa.func.max(ITEMS.c.event_id).label("event_id"))
             .group_by(ITEMS.c.crop_id)
@@ -183,9 +184,9 @@ class Labels:
 
 
 def _stacks(connection: Connection, annotator: str) -> tuple[list[int], list[int]]:
-    """Replay the annotator's events; return what an undo and what a redo would invert, last on top.
+    """Replay the annotator's events; return what an undo and a redo would invert, last on top.
 
-    An undo moves its event to the redo stack (as the undo that a redo inverts); a new name clears it.
+    An undo goes on the redo stack, as what a redo inverts; a new name clears that stack.
     """
     query = (
         sa.select(EVENTS.c.event_id, EVENTS.c.action)
@@ -231,7 +232,7 @@ def _append(
     inverts: int | None = None,
 ) -> Event:
     now = datetime.now(UTC)
-    event_id = connection.execute(
+    inserted = connection.execute(
         EVENTS.insert().values(
             time_utc=now,
             annotator=annotator,
@@ -240,7 +241,9 @@ def _append(
             based_on=based_on,
             inverts=inverts,
         )
-    ).inserted_primary_key[0]
+    ).inserted_primary_key
+    assert inserted is not None  # the table has one
+    event_id = int(inserted[0])
     if items:
         connection.execute(ITEMS.insert(), [{"event_id": event_id, **item} for item in items])
     name = items[0]["after"] if items else None
@@ -264,9 +267,9 @@ def _engine(url: str) -> Engine:
 
         @sa.event.listens_for(engine, "connect")
         def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+            connection.execute("PRAGMA busy_timeout=30000")  # first: the next line needs a lock
             connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not wait
             connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives a crash
-            connection.execute("PRAGMA busy_timeout=30000")
             connection.isolation_level = None  # the next listener begins transactions itself
 
         @sa.event.listens_for(engine, "begin")

@@ -49,10 +49,14 @@ class RegionSource(Protocol):
         model_hash: SHA-256 of the weights, where a model decides.
     """
 
-    mode: str
-    min_side: int
-    key: dict[str, Any]
-    model_hash: str | None
+    @property
+    def mode(self) -> str: ...  # noqa: D102
+    @property
+    def min_side(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def model_hash(self) -> str | None: ...  # noqa: D102
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Return the regions of each frame; `paths` are the frames' stored paths."""
@@ -70,7 +74,7 @@ class ClassifierRegions:
         wanted = min(self._model.config.height, self._model.config.width)
         self.min_side = round(wanted / self._model.config.crop)
         self.model_hash: str | None = file_hash(model / "model.safetensors")
-        self.key = {"model": self.model_hash, "saliency": self._config.to_dict()}
+        self.key: dict[str, Any] = {"model": self.model_hash, "saliency": self._config.to_dict()}
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Classify the frames and cut out the evidence for the class of each."""
@@ -119,8 +123,8 @@ class BoxRegions:
 
     def __init__(self, coco: Path, *, min_side: int = 512) -> None:
         self.min_side = min_side
-        self.key = {"boxes": file_hash(coco) if coco.is_file() else None}
         data = _read_coco(coco)
+        self.key: dict[str, Any] = {"boxes": file_hash(coco)}
         categories = {c["id"]: _class_of(c) for c in data["categories"]}
         self._size = {i["id"]: (int(i["width"]), int(i["height"])) for i in data["images"]}
         self._images: dict[str, list[tuple[PurePosixPath, Any]]] = defaultdict(list)
@@ -146,7 +150,7 @@ class BoxRegions:
         return sum(self._image_id(path) is not None for path in paths)
 
     def _image_id(self, stored: str) -> Any | None:  # noqa: ANN401 - ids are the file's own
-        """Match by the longest common tail of the paths, so that equal names in two folders differ."""
+        """Match by the longest common tail of the paths: equal names in two folders differ."""
         path = PurePosixPath(stored.replace("\\", "/"))
         ends = [
             (len(candidate.parts), image)

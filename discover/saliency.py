@@ -132,7 +132,7 @@ def _widened(box: tuple[slice, slice], shape: tuple[int, ...]) -> tuple[slice, s
 
 
 def _contrast(pixels: Pixels, inside: Mask) -> Map:
-    """Return how many spreads each pixel is away from the plane through the background's colours."""
+    """Return how many spreads each pixel is off the plane through the background's colours."""
     lab = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32), (0, 0), 1)
     rows, cols = np.mgrid[: inside.shape[0], : inside.shape[1]].astype(np.float32)
     plane = np.stack([np.ones_like(rows), rows, cols], axis=2)

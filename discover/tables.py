@@ -170,7 +170,7 @@ def _read_shard(path: Path, columns: list[str] | None) -> pa.Table:
 
 
 def _with_extra_columns(schema: pa.Schema, given: pa.Schema) -> pa.Schema:
-    """Return `schema` followed by the columns that only `given` has, with the metadata of `given`."""
+    """Return `schema` with the columns that only `given` has, and the metadata of `given`."""
     order = [schema.field(n) if n in schema.names else given.field(n) for n in given.names]
     return pa.schema(order, metadata=given.metadata)
 

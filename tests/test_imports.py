@@ -22,7 +22,9 @@ ALLOWED = {
 
 def _loaded_by(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('\\n'.join({{m.split('.')[0] for m in sys.modules}}))"
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     return set(result.stdout.split())
 
 
@@ -35,7 +37,8 @@ def test_light_module_loads_nothing_heavy(module: str) -> None:
 def test_help_loads_nothing_heavy(tokens: list[str]) -> None:
     code = (
         "import io, contextlib\nfrom discover.cli import app\n"
-        f"with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit): app({tokens!r})"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        f"    app({tokens!r})"
     )
     assert not _loaded_by(code) & HEAVY
 
@@ -62,12 +65,19 @@ def test_packages_import_one_way(package: str) -> None:
 
 
 def test_only_the_command_line_of_discover_reaches_up() -> None:
-    up = [p.name for p in (ROOT / "discover").rglob("*.py") if any(
-        n.split(".")[0] == "app" for n in _imports(p))]
+    up = [
+        p.name
+        for p in (ROOT / "discover").rglob("*.py")
+        if any(n.split(".")[0] == "app" for n in _imports(p))
+    ]
     assert up == ["cli.py"]
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))
 def test_compute_stages_do_not_import_one_another(stage: str) -> None:
-    used = {n.split(".")[1] for n in _imports(ROOT / "discover" / f"{stage}.py") if n.startswith("discover.")}
+    used = {
+        n.split(".")[1]
+        for n in _imports(ROOT / "discover" / f"{stage}.py")
+        if n.startswith("discover.")
+    }
     assert (used & STAGES) - {stage} <= ALLOWED.get(stage, set())

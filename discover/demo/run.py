@@ -16,7 +16,7 @@ from discover.survey import Survey, open_survey
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 Say = Callable[[str], None]
 CLASSES = ("waste", "fauna")
-MODEL = {"height": 448, "width": 800}  # the frames' own shape; objects are small
+MODEL: dict[str, Any] = {"height": 448, "width": 800}  # the frames' own shape; objects are small
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def run_demo(
     again.
 
     Args:
-        folder: where the survey is kept; frames go to `footage/`, the classifier to `runs/elements`.
+        folder: of the survey; frames go to `footage/`, the classifier to `runs/elements`.
         seed: of the rendering and of every step.
         dives: dives to render.
         frames_per_dive: frames in each.
@@ -115,7 +115,7 @@ def score_lines(result: DemoResult) -> list[str]:
 
 
 def _write_labels(folder: Path, truth: pd.DataFrame) -> tuple[Path, set[str]]:
-    """Write the image labels of the first three quarters of the dives, as a scientist would have them."""
+    """Write image labels for the first three quarters of the dives, as a person would have them."""
     frames = truth.drop_duplicates("path")
     dives = sorted(frames["dive"].unique())
     trained_on = set(dives[: max(2, len(dives) * 3 // 4)])

@@ -61,7 +61,7 @@ def match_crops(survey: Survey, crops_run: str, truth: pd.DataFrame, footage: Pa
     )
     objects = truth.dropna(subset=["object_id"])
     by_frame = {
-        (survey.stored_path(footage / path), name): part
+        (survey.stored_path(footage / str(path)), name): part
         for (path, name), part in objects.groupby(["path", "class"])
     }
     matched = [
@@ -106,7 +106,7 @@ def score_class(
     )
 
 
-def _best_object(crop: dict[str, Any], objects: pd.DataFrame | None) -> dict[str, Any]:
+def _best_object(crop: dict[Any, Any], objects: pd.DataFrame | None) -> dict[str, Any]:
     if objects is None:
         return {"kind": None, "sighting": None, "iou": np.nan}
     size = [int(crop["height"]), int(crop["width"])]

@@ -28,7 +28,9 @@ def test_folders_of_classes_with_dives_below(tmp_path: Path) -> None:
 def test_csv_with_the_tasks_own_column_and_images_beside(tmp_path: Path) -> None:
     _image(tmp_path / "images" / "a.jpg")
     _image(tmp_path / "b.jpg")
-    (tmp_path / "t.csv").write_text("image,video,element\na.jpg,v1,waste\nb.jpg,v2,fauna\nb.jpg,v2,\n")
+    (tmp_path / "t.csv").write_text(
+        "image,video,element\na.jpg,v1,waste\nb.jpg,v2,fauna\nb.jpg,v2,\n"
+    )
     table = data.read_labels(tmp_path / "t.csv", task="elements")
     assert table["label"].tolist() == ["waste", "fauna"]
     assert table["dive"].tolist() == ["v1", "v2"]

@@ -109,7 +109,9 @@ def test_an_unknown_setting_is_refused() -> None:
         ModelConfig.from_dict({"classes": ["a"], "poool": "mean"})
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vit_tiny_patch16_224", "convnext_atto", "swin_s3_tiny_224"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "vit_tiny_patch16_224", "convnext_atto", "swin_s3_tiny_224"]
+)
 def test_the_map_of_any_architecture_has_channels_first(name: str) -> None:
     backbone = load_backbone(name, "none")
     with torch.inference_mode():

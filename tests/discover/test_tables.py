@@ -16,7 +16,9 @@ from discover.tables import DamagedShard, Table, column_to_vectors, vectors_to_c
 
 
 def _rows(*names: str) -> object:
-    return concat_rows({"crop_id": list(names), "x": [0.5] * len(names), "y": [1.0] * len(names)}, "maps")
+    return concat_rows(
+        {"crop_id": list(names), "x": [0.5] * len(names), "y": [1.0] * len(names)}, "maps"
+    )
 
 
 def test_a_shard_is_written_once(tmp_path: Path) -> None:
@@ -29,7 +31,10 @@ def test_a_shard_is_written_once(tmp_path: Path) -> None:
 
 
 def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
-    assert Table(tmp_path / "none", "crops").read(["crop_id", "mask"]).column_names == ["crop_id", "mask"]
+    assert Table(tmp_path / "none", "crops").read(["crop_id", "mask"]).column_names == [
+        "crop_id",
+        "mask",
+    ]
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
@@ -71,8 +76,8 @@ from discover.survey import concat_rows
 from discover.tables import Table
 table = Table(Path(sys.argv[1]), "maps")
 for unit in range(100000):
-    ids = [f"{unit}/{i}" for i in range(50)]
-    table.write(f"{unit:06d}", concat_rows({"crop_id": ids, "x": [0.0] * 50, "y": [0.0] * 50}, "maps"))
+    rows = {"crop_id": [f"{unit}/{i}" for i in range(50)], "x": [0.0] * 50, "y": [0.0] * 50}
+    table.write(f"{unit:06d}", concat_rows(rows, "maps"))
 """
 
 
@@ -95,7 +100,13 @@ def test_reading_while_another_process_writes_and_is_killed(tmp_path: Path) -> N
     assert len(table.read()) % 50 == 0
 
 
-@given(hnp.arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 9)), elements=st.floats(-100, 100, width=16)))
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 6), st.integers(1, 9)),
+        elements=st.floats(-100, 100, width=16),
+    )
+)
 def test_vectors_round_trip(vectors: np.ndarray) -> None:
     import pyarrow as pa
 
@@ -124,5 +135,7 @@ def test_sql_sees_empty_and_full_tables(tmp_path: Path) -> None:
     survey = open_survey(tmp_path, create=True)
     assert survey.sql("select count(*) as n from frames")["n"][0] == 0
     survey.table("maps", "r").write("all", _rows("a", "b"))
-    found = survey.sql("select crop_id from maps where crop_id = ?", ["b"], maps=survey.table("maps", "r"))
+    found = survey.sql(
+        "select crop_id from maps where crop_id = ?", ["b"], maps=survey.table("maps", "r")
+    )
     assert found["crop_id"].tolist() == ["b"]

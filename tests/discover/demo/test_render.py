@@ -52,8 +52,14 @@ def test_pictures_do_not_depend_on_workers(survey: Path, tmp_path: Path) -> None
 def test_a_complete_survey_is_left_alone(survey: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in survey.rglob("*.*")}
     calls: list[tuple[int, int]] = []
-    render_survey(survey, dives=2, frames_per_dive=8, size=SIZE, workers=1,
-                  progress=lambda done, total: calls.append((done, total)))
+    render_survey(
+        survey,
+        dives=2,
+        frames_per_dive=8,
+        size=SIZE,
+        workers=1,
+        progress=lambda done, total: calls.append((done, total)),
+    )
     assert calls == []
     assert before == {p: p.stat().st_mtime_ns for p in survey.rglob("*.*")}
 
@@ -61,8 +67,15 @@ def test_a_complete_survey_is_left_alone(survey: Path) -> None:
 def test_other_settings_are_rendered_anew(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     for seed in (0, 1):
-        render_survey(tmp_path, seed=seed, dives=1, frames_per_dive=1, size=(90, 160), workers=1,
-                      progress=lambda done, total: calls.append((done, total)))
+        render_survey(
+            tmp_path,
+            seed=seed,
+            dives=1,
+            frames_per_dive=1,
+            size=(90, 160),
+            workers=1,
+            progress=lambda done, total: calls.append((done, total)),
+        )
     assert calls == [(1, 1), (1, 1)]
 
 
