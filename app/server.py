@@ -5,6 +5,7 @@ import errno
 import logging
 import threading
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask import Flask, Response, abort, request
 
 from app import images, pages, shell, verdicts
 from app.data import Explorer
+from classify.errors import UserError
 from discover.survey import Survey
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,10 @@ _POLICY = (
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
     "worker-src 'self' blob:; frame-ancestors 'none'"
 )
+
+
+class ServeError(UserError):
+    """The page cannot be served as asked; the message says what to change."""
 
 
 def create_app(survey: Survey, *, annotator: str | None = None) -> Dash:
@@ -61,23 +67,24 @@ def serve(
     port: int = 8050,
     open_browser: bool = False,
     annotator: str | None = None,
+    ready: Callable[[str], object] | None = None,
 ) -> None:
     """Serve the page until interrupted.
 
     Args:
         survey: the survey.
         host: a name of this computer as seen from itself.
-        port: where to listen; 0 takes a free one (the log says which).
+        port: where to listen; 0 takes a free one.
         open_browser: show the page in the default browser.
         annotator: who names; None takes the name of the operating system's user.
+        ready: called with the page's address once the server listens.
 
     Raises:
-        ValueError: `host` is not a loopback address.
-        OSError: the port is taken.
+        ServeError: `host` is not a loopback address, or the port is taken.
     """
     server = bind(create_app(survey, annotator=annotator), host=host, port=port)
     url = f"http://{'localhost' if host == '::1' else host}:{server.effective_port}/"
-    log.info("the page is at %s", url)
+    (ready or log.info)(f"the page is at {url} (Ctrl-C stops it)")
     if open_browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     try:
@@ -90,11 +97,10 @@ def bind(app: Dash, *, host: str = "127.0.0.1", port: int = 8050) -> Any:  # noq
     """Return a waitress server that listens already; `run` answers, `effective_port` says where.
 
     Raises:
-        ValueError: `host` is not a loopback address.
-        OSError: the port is taken.
+        ServeError: `host` is not a loopback address, or the port is taken.
     """
     if host not in LOOPBACK:
-        raise ValueError(
+        raise ServeError(
             f"--host {host}: only loopback ({', '.join(LOOPBACK)}) is allowed for now, because "
             "whoever reaches the page can change the labels"
         )
@@ -105,9 +111,7 @@ def bind(app: Dash, *, host: str = "127.0.0.1", port: int = 8050) -> Any:  # noq
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        raise OSError(
-            error.errno, f"port {port} of {host} is taken: choose another with --port"
-        ) from error
+        raise ServeError(f"port {port} of {host} is taken: choose another with --port") from error
 
 
 def _guard(server: Flask) -> None:

@@ -42,8 +42,12 @@ def make_inputs(folder: Path, frames: int) -> tuple[list[Path], Path]:
     footage.mkdir(parents=True)
     for number in range(frames):
         shutil.copy(originals[number % len(originals)], footage / f"{number:04d}.jpg")
-    truth = pd.read_parquet(source / "truth.parquet").drop_duplicates("path").dropna(subset="element")
-    labels = pd.DataFrame({"image": truth["path"], "label": truth["element"], "dive": truth["dive"]})
+    truth = (
+        pd.read_parquet(source / "truth.parquet").drop_duplicates("path").dropna(subset="element")
+    )
+    labels = pd.DataFrame(
+        {"image": truth["path"], "label": truth["element"], "dive": truth["dive"]}
+    )
     labels.to_csv(source / "labels.csv", index=False)
     config = TrainConfig(split="random", epochs=5)  # its score is of no interest here
     train(source / "labels.csv", folder / "model", config=config)

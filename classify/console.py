@@ -99,6 +99,7 @@ def print_json(result: Any) -> None:  # noqa: ANN401 - whatever JSON holds
 def say(line: str = "") -> None:
     """Print a line of a command's result on standard output."""
     sys.stdout.write(line + "\n")
+    sys.stdout.flush()  # the page's address must not wait in a buffer
 
 
 def _escaped(text: str) -> str:

@@ -168,7 +168,7 @@ def cluster(
     min_size: str = "auto",
     min_score: float = 0.5,
     embeddings: str | None = None,
-    components: int = 50,
+    components: int = 20,
     dimensions: int = 8,
     neighbors: int = 15,
     seed: int = 0,
@@ -251,8 +251,7 @@ def explore(
     opened = open_survey(survey)
     from app.server import serve
 
-    say(f"the page is at http://{host}:{port}/ (Ctrl-C stops it)")
-    serve(opened, host=host, port=port, annotator=annotator, open_browser=open_browser)
+    serve(opened, host=host, port=port, annotator=annotator, open_browser=open_browser, ready=say)
 
 
 @app.command

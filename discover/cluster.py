@@ -45,7 +45,7 @@ class ClusterConfig(Config):
     min_score: float = 0.5
     min_size: int = 0
     min_samples: int = 0
-    components: int = 50
+    components: int = 20
     dimensions: int = 8
     neighbors: int = 15
     seed: int = 0

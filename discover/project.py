@@ -27,7 +27,7 @@ class ProjectConfig(Config):
         seed: seed of PCA and UMAP. With a seed UMAP runs on one core, and repeats.
     """
 
-    components: int = 50
+    components: int = 20
     dimensions: int = 8
     neighbors: int = 15
     seed: int = 0

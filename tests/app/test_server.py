@@ -8,7 +8,7 @@ from dash import Dash
 from flask.testing import FlaskClient
 
 from app import create_app, serve
-from app.server import bind
+from app.server import ServeError, bind
 from discover.survey import Survey
 
 
@@ -41,14 +41,14 @@ def test_the_pages_own_origin_is_allowed(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.4", "::", "rov.example"])
 def test_only_loopback_is_served(survey: Survey, host: str) -> None:
-    with pytest.raises(ValueError, match=rf"--host {host}.*loopback"):
+    with pytest.raises(ServeError, match=rf"--host {host}.*loopback"):
         serve(survey, host=host, port=0)
 
 
 def test_a_taken_port_is_named(app: Dash) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=rf"{port} .*--port"):
+        with pytest.raises(ServeError, match=rf"{port} .*--port"):
             bind(app, port=port)
 
 
