@@ -80,15 +80,18 @@ def progress(label: str, *, silent: bool = False) -> Iterator[Advance]:
         console=console,
         disable=silent,
     )
-    with bar:
-        task = bar.add_task(label, total=None, rate="")
+    task = bar.add_task(label, total=None, rate="")
 
-        def advance(done: int, total: int) -> None:
-            speed = bar.tasks[task].speed
-            rate = f"{speed:.1f}/s" if speed else ""
-            bar.update(task, completed=done, total=total, rate=rate)
+    def advance(done: int, total: int) -> None:
+        bar.start()  # not before the first step: an error in the arguments shows no bar
+        speed = bar.tasks[task].speed
+        rate = f"{speed:.1f}/s" if speed else ""
+        bar.update(task, completed=done, total=total, rate=rate)
 
+    try:
         yield advance
+    finally:
+        bar.stop()
 
 
 def print_json(result: Any) -> None:  # noqa: ANN401 - whatever JSON holds

@@ -71,6 +71,7 @@ def run_demo(
         render_survey(
             footage, seed=seed, dives=dives, frames_per_dive=frames_per_dive, progress=advance
         )
+        advance(dives * frames_per_dive, dives * frames_per_dive)
     truth = pd.read_parquet(footage / "truth.parquet")
     labels, trained_on = _write_labels(folder, truth)
     model = folder / "runs" / "elements"
