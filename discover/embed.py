@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
-from classify.device import batch_size, best_device, inference_precision, place
+from classify.device import (
+    batch_size,
+    best_device,
+    for_inference,
+    inference_precision,
+    place,
+)
 from classify.images import Decoded, ImageError, read_image
 from classify.model import as_batch
 from classify.runs import Config, Run, content_hash, start_run
@@ -32,6 +38,7 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 _BATCH = 16  # frames decoded together; two batches are in memory at a time
+_ENOUGH = 0.5  # pixels of the frame per pixel of the crop: a coarser one is decoded again, finer
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Embedder:
 
     def __init__(self, backbone: nn.Module, *, flip: bool = True) -> None:
         mean, std = normalisation(backbone)
-        self._backbone = place(backbone)
+        self._backbone = place(for_inference(backbone))
         self._mean = torch.tensor(mean).view(1, 3, 1, 1).to(best_device())
         self._std = torch.tensor(std).view(1, 3, 1, 1).to(best_device())
         self._flip = flip
@@ -258,7 +265,7 @@ class _Worker:
             return []
         config = self._config
         smallest = min(square_around(f.cut.box, config.context)[2] for f in found)
-        needed = config.size / smallest  # scale at which the smallest crop is sharp
+        needed = _ENOUGH * config.size / smallest  # scale at which the smallest crop is sharp
         decoded = frame.decoded
         if frame.data is not None and decoded.scale < min(1.0, needed):
             side = round(min(1.0, needed) * min(decoded.width, decoded.height))

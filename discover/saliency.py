@@ -66,9 +66,11 @@ def find_regions(activation: Map, pixels: Pixels, config: SaliencyConfig) -> lis
     fine = cv2.resize(normalise(activation), (width, height), interpolation=cv2.INTER_CUBIC)
     if fine.max() <= 0:
         return []
-    numbered, found = ndimage.label(fine >= np.percentile(fine, config.percentile))
+    above = fine >= np.percentile(fine, config.percentile)
+    numbered, found = ndimage.label(above)
     boxes = ndimage.find_objects(numbered)
-    peaks = ndimage.maximum(fine, numbered, np.arange(1, found + 1))
+    peaks = np.zeros(found, np.float32)
+    np.maximum.at(peaks, numbered[above] - 1, fine[above])
     chosen = [
         int(number)
         for number in np.argsort(-peaks)[: config.regions]

@@ -69,7 +69,8 @@ def test_the_main_job_without_a_classifier(images: Path, tmp_path: Path) -> None
     [
         (["add"], ["PATH", "discover add"]),
         (["add", "no-such-folder"], ["PATH no-such-folder", "does not exist"]),
-        (["embed"], ["--survey", "discover add"]),
+        (["embed"], ["--model RUN", "--boxes COCO.json", "--whole-frame"]),
+        (["embed", "--whole-frame"], ["--survey", "discover add"]),
         (["embed", "--whole-frame", "--boxes", "b.json"], ["--model", "--boxes", "--whole-frame"]),
         (["cluster", "--class", "waste", "--min-size", "few"], ["--min-size 'few'", "auto"]),
         (["explore", "--survey", "nowhere"], ["--survey nowhere", "discover add"]),
@@ -100,12 +101,15 @@ def test_settings_come_from_file_and_environment_and_the_command_line_wins(
 ) -> None:
     survey = tmp_path / "s"
     _run("add", str(images), "--survey", str(survey))
-    _run("embed", "--whole-frame", "--size", "64", "--survey", str(survey))
-    (survey / "survey.toml").write_text('[cluster]\nmin-size = "4"\nseed = 5\n')
-    tokens = ("cluster", "--class", "frame", "--survey", str(survey), "--json")
-    assert json.loads(_run(*tokens).stdout)["min_size"] == 4
-    assert json.loads(_run(*tokens, DISCOVER_CLUSTER_MIN_SIZE="5").stdout)["min_size"] == 5
-    wins = _run(*tokens, "--min-size", "6", DISCOVER_CLUSTER_MIN_SIZE="5")
-    assert json.loads(wins.stdout)["min_size"] == 6
-    (survey / "survey.toml").write_text('[cluster]\nmin-sise = "4"\n')
-    assert "min-sise" in _run(*tokens, code=1).stdout
+    tokens = ("cluster", "--class", "frame", "--survey", str(survey))
+    settings = survey / "survey.toml"
+    settings.write_text('[cluster]\nmin-size = "few"\n')
+    # values that are refused, since the error names the value that was taken
+    assert "--min-size 'few'" in _run(*tokens, code=1).stderr
+    from_environment = _run(*tokens, code=1, DISCOVER_CLUSTER_MIN_SIZE="fewer")
+    assert "--min-size 'fewer'" in from_environment.stderr
+    wins = _run(*tokens, "--min-size", "fewest", code=1, DISCOVER_CLUSTER_MIN_SIZE="fewer")
+    assert "--min-size 'fewest'" in wins.stderr
+    settings.write_text('[cluster]\nmin-sise = "4"\n')
+    misspelt = _run(*tokens, code=1)
+    assert "min-sise" in misspelt.stdout + misspelt.stderr

@@ -132,7 +132,7 @@ def test_a_frame_at_reduced_scale_gives_about_the_same_crop(factor: int, backgro
     yy, xx = np.mgrid[:48, :64]
     cut = cut_region((yy - 20) ** 2 + (xx - 40) ** 2 < 90, (0, 0, 1280, 960))
     crops = [
-        crop_pixels(Decoded(pixels, 1280, 960), cut, size=64, background=background)
+        crop_pixels(Decoded(pixels, 1280, 960), cut, size=64, background=background).pixels
         for pixels in (full, small.astype(np.uint8))
     ]
     assert np.abs(crops[0].astype(int) - crops[1]).mean() < 3
@@ -158,7 +158,7 @@ def test_any_box_gives_a_crop_of_the_size_asked_for(
     whole = (0, 0, width, height)
     cut = cut_region(mask, whole) if masked else Cut((x, y, w, h), None, whole)
     assert cut.box == (x, y, w, h)
-    crop = crop_pixels(Decoded(pixels, width, height), cut, size=32, background=background)
+    crop = crop_pixels(Decoded(pixels, width, height), cut, size=32, background=background).pixels
     assert crop.shape == (32, 32, 3)
     assert crop.dtype == np.uint8
     # One colour stays one colour: nothing from beyond the border, such as black, comes in.
@@ -170,7 +170,7 @@ def test_a_crop_is_undistorted_and_centred() -> None:
     pixels[40:60, 80:120] = 255
     cut = Cut((80, 40, 40, 20), None, (0, 0, 200, 100))
     crop = crop_pixels(Decoded(pixels, 200, 100), cut, size=80, context=0.5)
-    rows, cols = np.nonzero(crop[:, :, 0] > 127)
+    rows, cols = np.nonzero(crop.pixels[:, :, 0] > 127)
     assert (np.ptp(cols) + 1, np.ptp(rows) + 1) == (40, 20)
     assert cols.mean() == pytest.approx(39.5, abs=1)
     assert rows.mean() == pytest.approx(39.5, abs=1)
@@ -182,11 +182,11 @@ def test_what_lies_over_the_border_is_mirrored(box: tuple[int, int, int, int]) -
     cut = Cut(box, None, (0, 0, 200, 100))
     crop = crop_pixels(Decoded(pixels, 200, 100), cut, size=40, context=0.5)
     x, y, w, h = box
-    assert np.array_equal(crop[10:30, 10:30], pixels[y : y + h, x : x + w])
+    assert np.array_equal(crop.pixels[10:30, 10:30], pixels[y : y + h, x : x + w])
     if x == 0:
-        assert np.array_equal(crop[10:30, 9::-1], crop[10:30, 10:20])
+        assert np.array_equal(crop.pixels[10:30, 9::-1], crop.pixels[10:30, 10:20])
     else:
-        assert np.array_equal(crop[10:30, 30:], crop[10:30, 29:19:-1])
+        assert np.array_equal(crop.pixels[10:30, 30:], crop.pixels[10:30, 29:19:-1])
 
 
 def test_outside_the_mask_is_one_colour_and_inside_is_unchanged() -> None:
@@ -195,13 +195,13 @@ def test_outside_the_mask_is_one_colour_and_inside_is_unchanged() -> None:
     mask = np.zeros((120, 160), bool)
     mask[30:90, 50:110] = True  # box 60 x 60, square 120 with this context: one to one
     cut = cut_region(mask, (0, 0, 160, 120))
-    kept = crop_pixels(frame, cut, size=120, context=0.5, background="keep")
+    kept = crop_pixels(frame, cut, size=120, context=0.5, background="keep").pixels
     crop = crop_pixels(frame, cut, size=120, context=0.5)
-    assert np.array_equal(crop[45:75, 45:75], kept[45:75, 45:75])
-    outside = np.concatenate([crop[:15].reshape(-1, 3), crop[-15:].reshape(-1, 3)])
+    assert np.array_equal(crop.pixels[45:75, 45:75], kept[45:75, 45:75])
+    outside = np.concatenate([crop.pixels[:15].reshape(-1, 3), crop.pixels[-15:].reshape(-1, 3)])
     assert np.ptp(outside, axis=0).max() <= 1
     assert np.abs(outside[0].astype(int) - 127).max() < 12  # the mean of what was there
-    blurred = crop_pixels(frame, cut, size=120, context=0.5, background="blur")
+    blurred = crop_pixels(frame, cut, size=120, context=0.5, background="blur").pixels
     assert np.array_equal(blurred[45:75, 45:75], kept[45:75, 45:75])
     assert blurred[:15].std() < kept[:15].std() / 3
 
@@ -210,7 +210,7 @@ def test_a_mask_that_fills_the_crop_leaves_it_alone() -> None:
     pixels = np.random.default_rng(2).integers(0, 255, (64, 64, 3), np.uint8)
     cut = cut_region(np.ones((4, 4), bool), (0, 0, 64, 64))
     crop = crop_pixels(Decoded(pixels, 64, 64), cut, size=64, context=0)
-    assert np.array_equal(crop[16:-16, 16:-16], pixels[16:-16, 16:-16])
+    assert np.array_equal(crop.pixels[16:-16, 16:-16], pixels[16:-16, 16:-16])
 
 
 def test_an_unknown_background_is_named() -> None:
