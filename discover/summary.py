@@ -51,8 +51,12 @@ def clustering_lines(run: Run) -> list[str]:
         f"clusters/{run.name}",
         f"  clusters   {counts['clusters']} (smallest group {counts['min_size']})",
         f"  noise      {noise} ({noise / crops:.0%})",
-        f"  sizes      {', '.join(map(str, sizes[:15]))}" + (", ..." if len(sizes) > 15 else ""),
     ]
+    if sizes:
+        more = ", ..." if len(sizes) > 15 else ""
+        lines.append(f"  sizes      {', '.join(map(str, sizes[:15]))}{more}")
+    else:
+        lines.append("  every crop is noise: lower --min-size, or add frames")
     if counts["below_min_score"]:
         lines.append(
             f"  left out   {counts['below_min_score']} crops with a score below "

@@ -58,7 +58,7 @@ def test_the_main_job_without_a_classifier(images: Path, tmp_path: Path) -> None
     assert made["crops"] == 16
     found = _run("cluster", "--class", "frame", "--min-size", "4", "--survey", survey)
     assert "16 crops of class frame from 2 dives" in found.stdout
-    assert "AMI with dive" in found.stdout
+    assert "next: discover explore" in found.stdout
     status = json.loads(_run("status", "--survey", survey, "--json").stdout)
     assert status["next"] == "discover explore"
     assert [run["complete"] for run in status["clusters"]] == [True]
@@ -111,5 +111,5 @@ def test_settings_come_from_file_and_environment_and_the_command_line_wins(
     wins = _run(*tokens, "--min-size", "fewest", code=1, DISCOVER_CLUSTER_MIN_SIZE="fewer")
     assert "--min-size 'fewest'" in wins.stderr
     settings.write_text('[cluster]\nmin-sise = "4"\n')
-    misspelt = _run(*tokens, code=1)
+    misspelt = _run(*tokens, code=2)
     assert "min-sise" in misspelt.stdout + misspelt.stderr
