@@ -22,7 +22,6 @@ from classify.backbones import BUNDLED, feature_map, load_backbone, normalisatio
 from classify.device import (
     batch_size,
     best_device,
-    for_inference,
     inference_precision,
     place,
 )
@@ -67,7 +66,7 @@ class Embedder:
 
     def __init__(self, backbone: nn.Module, *, flip: bool = True) -> None:
         mean, std = normalisation(backbone)
-        self._backbone = place(for_inference(backbone))
+        self._backbone = place(backbone)
         self._mean = torch.tensor(mean).view(1, 3, 1, 1).to(best_device())
         self._std = torch.tensor(std).view(1, 3, 1, 1).to(best_device())
         self._flip = flip

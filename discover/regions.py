@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from classify.classes import standard_name
-from classify.device import best_device, for_inference, inference_precision, place
+from classify.device import best_device, inference_precision, place
 from classify.images import Decoded, Pixels
 from classify.model import Classifier, as_batch, load_classifier
 from classify.runs import file_hash
@@ -70,7 +70,6 @@ class ClassifierRegions:
     def __init__(self, model: Path, config: SaliencyConfig | None = None) -> None:
         self._config = config or SaliencyConfig()
         self._model: Classifier = load_classifier(model)
-        self._model.backbone = for_inference(self._model.backbone)
         place(self._model)
         wanted = min(self._model.config.height, self._model.config.width)
         self.min_side = round(wanted / self._model.config.crop)
