@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pycocotools import mask as coco
 
 from app.data import Explorer
 from classify.images import Decoded, ImageError, Pixels, open_image, read_image, resize
+from discover.crops import decode_mask
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ def _mask(
         whole[row["y"] : row["y"] + row["h"], row["x"] : row["x"] + row["w"]] = 255
     else:
         try:
-            decoded = coco.decode({"size": [frame.height, frame.width], "counts": counts})
+            decoded = decode_mask(counts, frame.width, frame.height)
         except ValueError as error:
             raise ImageError(f"mask of another size than the frame ({error})") from error
         whole = np.asarray(decoded, np.uint8) * 255

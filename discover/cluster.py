@@ -165,7 +165,12 @@ def find_clusters(vectors: Vectors, *, min_size: int = 0, min_samples: int = 0) 
         )
         tried.append(result)
     several = [result for result in tried if len(result.persistence) > 1]
-    return max(several or tried, key=lambda r: r.validity * (r.labels >= 0).mean())
+    return max(several or tried, key=_worth)
+
+
+def _worth(result: Clustering) -> float:
+    """Validity times the share that is not noise; noise never excuses an invalid result."""
+    return result.validity * (float((result.labels >= 0).mean()) if result.validity > 0 else 1.0)
 
 
 def candidate_sizes(crops: int) -> list[int]:

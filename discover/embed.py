@@ -19,12 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
-from classify.device import (
-    batch_size,
-    best_device,
-    inference_precision,
-    place,
-)
+from classify.device import batch_size, best_device, inference_precision, place
 from classify.images import Decoded, ImageError, read_image
 from classify.model import as_batch
 from classify.runs import Config, Run, content_hash, start_run

@@ -103,7 +103,7 @@ class ClassifierRegions:
     ) -> list[Found]:
         best = int(probabilities.argmax())
         window = self._model.window(frame.width, frame.height)
-        heat = (normalise(maps[best]) * 255).astype(np.uint8)
+        heat = _over_frame((normalise(maps[best]) * 255).astype(np.uint8), window, frame)
         return [
             Found(
                 self._model.config.classes[best],
@@ -113,6 +113,17 @@ class ClassifierRegions:
             )
             for mask in find_regions(maps[best], pixels, self._config)
         ]
+
+
+def _over_frame(
+    heat: npt.NDArray[np.uint8], window: tuple[int, int, int, int], frame: Decoded
+) -> npt.NDArray[np.uint8]:
+    """Pad a map of the window that was looked at to one of the whole frame."""
+    x, y, w, h = window
+    rows, cols = round(heat.shape[0] * y / h), round(heat.shape[1] * x / w)
+    below = round(heat.shape[0] * (frame.height - y - h) / h)
+    right = round(heat.shape[1] * (frame.width - x - w) / w)
+    return np.pad(heat, ((rows, below), (cols, right)))
 
 
 class BoxRegions:
