@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 
 Vectors = npt.NDArray[np.float32]
 
+_ROUNDING = 1e-6  # of unit vectors: shorter ones differ from the mean by rounding only
+_NEIGHBOURHOOD = 4  # distinct vectors: of fewer, UMAP has nothing to learn; they stay as they are
+
 
 @dataclass(frozen=True)
 class ProjectConfig(Config):
@@ -50,6 +53,7 @@ def reduce_linearly(vectors: Vectors, config: ProjectConfig) -> Vectors:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # identical vectors have no variance
         components = pca.fit_transform(normalize(vectors))
+    components[np.linalg.norm(components, axis=1) < _ROUNDING] = 0.0
     # Length 1 once more: after centring, angles tell kinds apart better than distances.
     return np.asarray(normalize(components), np.float32)
 
@@ -66,8 +70,20 @@ def umap_project(
         config: neighbourhood and seed.
 
     Returns:
-        float32 [n, dimensions].
+        float32 [n, dimensions]; equal vectors get one position, where UMAP alone would make a cloud
+        of them in which there are clusters of chance.
     """
+    _, first, inverse = np.unique(reduced, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # of appearance, so that data without equal vectors are as they were
+    distinct, place = reduced[first[order]], np.argsort(order)[inverse.ravel()]
+    if len(distinct) < _NEIGHBOURHOOD:
+        padded = np.zeros((len(reduced), max(dimensions, reduced.shape[1])), np.float32)
+        padded[:, : reduced.shape[1]] = reduced
+        return padded[:, :dimensions]
+    return _umap(distinct, dimensions, min_dist, config)[place]
+
+
+def _umap(reduced: Vectors, dimensions: int, min_dist: float, config: ProjectConfig) -> Vectors:
     from umap import UMAP
 
     few = len(reduced) <= dimensions + 2  # the spectral start needs more points than dimensions

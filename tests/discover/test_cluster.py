@@ -143,6 +143,16 @@ def test_identical_vectors_are_one_group_or_noise(tmp_path: Path) -> None:
     assert run.info["counts"]["clusters"] <= 1
 
 
+def test_equal_vectors_share_one_position() -> None:
+    distinct = reduce_linearly(_vectors()[0], ProjectConfig())
+    twice = np.concatenate([distinct, distinct[:50]])
+    projected = umap_project(twice, dimensions=3, min_dist=0.0, config=ProjectConfig())
+    assert np.array_equal(projected[-50:], projected[:50])
+    two = np.repeat(np.eye(2, 20, dtype=np.float32), 10, axis=0)
+    placed = umap_project(two, dimensions=2, min_dist=0.0, config=ProjectConfig())
+    assert len(np.unique(placed, axis=0)) == 2
+
+
 def test_vectors_that_are_not_finite_are_refused() -> None:
     vectors = _vectors()[0]
     vectors[3, 4] = np.nan
