@@ -6,7 +6,10 @@
   const make = window.dash_clientside.gallery.element;
   const mouse = { x: 0, y: 0 };
   let timer = null;
+  let onMap = false; // whether the person's last act was on the map
 
+  document.addEventListener("pointerdown", (event) => (onMap = Boolean(event.target.closest(".map"))), true);
+  document.addEventListener("keydown", () => (onMap = false), true);
   document.addEventListener("mousemove", (event) => Object.assign(mouse, { x: event.clientX, y: event.clientY }));
 
   const outline = (selected) => {
@@ -39,6 +42,8 @@
       const [cause] = window.dash_clientside.callback_context.triggered;
       if (!cause) return none;
       let shape = outline(selected);
+      // A redraw, as after naming, may drop plotly's own selection; only a person ends ours.
+      if (cause.prop_id.endsWith("selectedData") && !shape && !onMap) return none;
       if (cause.prop_id.endsWith("clickData")) {
         if (!clicked) return none;
         const label = clicked.points[0].customdata[1];
