@@ -1,11 +1,14 @@
 """Backbones by name, with weights from timm's hub, from the install, or from a file."""
 
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from classify.device import batch_size
 from classify.errors import UserError
 
 BUNDLED = "tf_efficientnet_lite0"  # the architecture whose weights come with the install
@@ -43,6 +46,59 @@ def load_backbone(name: str, weights: str) -> nn.Module:
     return model.eval()
 
 
+class Trunk(nn.Module):
+    """A backbone that takes plain images: its normalisation is part of it.
+
+    Args:
+        backbone: a timm model without classifier.
+        levels: 1 gives its last feature map, which knows objects; 2 joins to it the map of the
+            stage before, which knows texture.
+        size: rows and columns of the images, for transformers; None leaves what they were made for.
+
+    Attributes:
+        channels: of the map that it gives.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, backbone: nn.Module, *, levels: int = 1, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__()
+        if size is not None and hasattr(backbone, "set_input_size"):
+            backbone.set_input_size(img_size=size)  # type: ignore[operator]
+        self.backbone = backbone
+        self.channels = int(backbone.num_features)  # type: ignore[arg-type]
+        self._earlier: int | None = None
+        if levels == 2:
+            self._earlier, more = _earlier_stage(backbone)
+            self.channels += more
+        mean, std = normalisation(backbone)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the map, [n, channels, rows, cols], of images, uint8 RGB [n, h, w, 3]."""
+        parts = torch.split(images, batch_size(images.shape[1], images.shape[2]))
+        return torch.cat([self.last_map(self.normalised(part)) for part in parts])
+
+    def last_map(self, normalised: Tensor) -> Tensor:
+        """Return the map of images that `normalised` made."""
+        if self._earlier is None:
+            return feature_map(self.backbone, normalised)
+        last, earlier = self.backbone.forward_intermediates(  # type: ignore[operator]
+            normalised, indices=[self._earlier]
+        )
+        last = _as_map(self.backbone, normalised, last)
+        pooled = functional.adaptive_avg_pool2d(earlier[0], (last.shape[2], last.shape[3]))
+        return torch.cat([last, pooled.to(last.dtype)], dim=1)
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Return uint8 images [n, h, w, 3] as the backbone wants them, float [n, 3, h, w]."""
+        return (images.permute(0, 3, 1, 2).float().div(255.0) - self.mean) / self.std
+
+
 def normalisation(backbone: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean and standard deviation, for RGB in 0..1, that the weights were made with."""
     config = timm.data.resolve_model_data_config(backbone)
@@ -55,7 +111,10 @@ def feature_map(backbone: nn.Module, images: Tensor) -> Tensor:
     Tokens of a transformer are laid out on their grid; class and register tokens are left out.
     Channels-last maps (Swin, for one) are turned round.
     """
-    features = backbone.forward_features(images)  # type: ignore[operator]
+    return _as_map(backbone, images, backbone.forward_features(images))  # type: ignore[operator]
+
+
+def _as_map(backbone: nn.Module, images: Tensor, features: Tensor) -> Tensor:
     if features.ndim == 3:
         tokens = features[:, int(getattr(backbone, "num_prefix_tokens", 0)) :]
         rows, cols = _token_grid(backbone, images, tokens.shape[1])
@@ -63,6 +122,18 @@ def feature_map(backbone: nn.Module, images: Tensor) -> Tensor:
     if getattr(backbone, "output_fmt", "NCHW") == "NHWC":
         return features.permute(0, 3, 1, 2)
     return features
+
+
+def _earlier_stage(backbone: nn.Module) -> tuple[int, int]:
+    """Return index and channels of the last stage with a finer map than the last one.
+
+    In a transformer, whose maps are all alike, the block at two thirds of its depth.
+    """
+    described: Any = backbone.feature_info
+    stages = described if isinstance(described, list) else described.info
+    finer = [i for i, s in enumerate(stages) if s["reduction"] < stages[-1]["reduction"]]
+    index = finer[-1] if finer else len(stages) * 2 // 3
+    return index, int(stages[index]["num_chs"])
 
 
 def _token_grid(backbone: nn.Module, images: Tensor, tokens: int) -> tuple[int, int]:

@@ -67,8 +67,12 @@ def run(app: App, tokens: list[str] | None = None) -> None:
 
 
 @contextmanager
-def progress(label: str, *, silent: bool = False) -> Iterator[Advance]:
-    """Draw a bar with rate and time left; yields the function that moves it: (done, total)."""
+def stages(*, silent: bool = False) -> Iterator[Callable[[str], Advance]]:
+    """Draw a bar for each stage, with rate and time left.
+
+    Yields the function that begins a stage by its name; it returns what moves the bar:
+    (done, total).
+    """
     bar = Progress(
         TextColumn("{task.description:<12}"),
         BarColumn(),
@@ -80,18 +84,31 @@ def progress(label: str, *, silent: bool = False) -> Iterator[Advance]:
         console=console,
         disable=silent,
     )
-    task = bar.add_task(label, total=None, rate="")
 
-    def advance(done: int, total: int) -> None:
-        bar.start()  # not before the first step: an error in the arguments shows no bar
-        speed = bar.tasks[task].speed
-        rate = f"{speed:.1f}/s" if speed else ""
-        bar.update(task, completed=done, total=total, rate=rate)
+    def begin(label: str) -> Advance:
+        task = bar.add_task(label, total=None, rate="", visible=False, start=False)
+
+        def advance(done: int, total: int) -> None:
+            if not bar.tasks[task].started:
+                bar.start()  # not before the first step: an error in the arguments shows no bar
+                bar.start_task(task)
+            speed = bar.tasks[task].speed
+            rate = f"{speed:.1f}/s" if speed else ""
+            bar.update(task, completed=done, total=total, rate=rate, visible=True)
+
+        return advance
 
     try:
-        yield advance
+        yield begin
     finally:
         bar.stop()
+
+
+@contextmanager
+def progress(label: str, *, silent: bool = False) -> Iterator[Advance]:
+    """Draw one bar; yields the function that moves it: (done, total)."""
+    with stages(silent=silent) as begin:
+        yield begin(label)
 
 
 def print_json(result: Any) -> None:  # noqa: ANN401 - whatever JSON holds

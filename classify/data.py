@@ -1,140 +1,225 @@
-"""Labelled images as a table, and splits that keep each dive on one side."""
+"""Labelled images as a table: from folders of classes, from CSV or from Parquet."""
 
+import difflib
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from classify.classes import standard_name
+from classify.classes import TASKS, class_order, standard_name
 from classify.errors import UserError
 from classify.images import SUFFIXES
+from classify.runs import content_hash, file_hash
 
 log = logging.getLogger(__name__)
 
-LABEL_COLUMNS = ("label", "element", "floor", "class")
 DIVE_COLUMNS = ("dive", "video")
+BOTH = ("floor", "elements")
+TABLES = (".csv", ".parquet")
 
 
 class DataError(UserError):
     """Labelled data that cannot be used; the message names the place and the remedy."""
 
 
-def read_labels(data: Path, *, task: str, dive_from: str | None = None) -> pd.DataFrame:
+def read_labels(
+    data: Path | Sequence[Path],
+    *,
+    tasks: tuple[str, ...] = ("elements",),
+    dive_from: str | None = None,
+    aliases: Path | None = None,
+    multilabel: bool = False,
+) -> pd.DataFrame:
     """Read labelled images.
 
+    A table (CSV or Parquet) has the columns `image`, a label column (`floor`, `element`, or
+    `label`) and perhaps `dive` (or `video`) and `burst`; image paths are relative to the table's
+    folder or to `images/` in it. A folder has one folder per class; a folder below a class is a
+    dive. For two tasks, give one source for each, or one table with both label columns, or a folder
+    that holds the folders `floor` and `elements`. An image may be labelled for one task only.
+
     Args:
-        data: a CSV with columns `image`, a label column (`label`, or the task's own name, as in
-            `element`) and perhaps `dive` (or `video`); image paths are relative to the CSV's folder
-            or to `images/` in it. Or a folder with one folder per class; a folder below a class is
-            a dive.
-        task: "elements" or "floor"; names the label column that is preferred.
+        data: the source, or one source a task.
+        tasks: "floor", "elements", or both.
         dive_from: regular expression whose first group, found in the image's path, is the dive.
+        aliases: CSV with columns `alias, name`: further names of the classes.
+        multilabel: several labels an image, parted by "|" in a table; in folders, the same file
+            in several folders of classes.
 
     Returns:
-        Columns `path` (absolute), `label` (standard name) and `dive` (null where unknown); rows
-        without a label are left out and counted in the log.
+        Columns `path` (absolute), `dive` and `burst` (null where unknown), and a column for each
+        task: the standard name, several parted by "|", null where unknown. Images without any label
+        are left out and counted in the log.
 
     Raises:
         DataError: nothing can be read, a column or file is missing, or a file has two labels.
     """
-    if data.is_dir():
-        table = _read_folders(data)
-    elif data.suffix.lower() == ".csv" and data.is_file():
-        table = _read_csv(data, task)
-    else:
-        raise DataError(f"DATA {data} is neither a folder of class folders nor a CSV file")
+    sources = _sources([data] if isinstance(data, Path) else list(data), tasks)
+    names = _read_aliases(aliases)
+    shared = len(sources) > 1 and len(set(sources)) == 1
+    parts = [
+        _labels_of_task(source, task, names, multilabel=multilabel, shared=shared)
+        for source, task in zip(sources, tasks, strict=True)
+    ]
+    table = parts[0]
+    for part in parts[1:]:
+        table = table.merge(part, on="path", how="outer", suffixes=("", "_other"))
+        for column in ("dive", "burst"):
+            table[column] = table[column].combine_first(table.pop(f"{column}_other"))
     if dive_from is not None:
-        table["dive"] = table["path"].map(lambda path: _match_dive(path, dive_from))
+        table["dive"] = [_match_dive(path, dive_from) for path in table["path"]]
+    return table[["path", "dive", "burst", *tasks]].reset_index(drop=True)
+
+
+def class_names(table: pd.DataFrame, tasks: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the classes of each task that occur in a table of `read_labels`, in order.
+
+    Raises:
+        DataError: a task has fewer than two.
+    """
+    found = {task: class_order(_single(table[task]), task) for task in tasks}
+    for task, names in found.items():
+        if len(names) < 2:
+            raise DataError(f"DATA: {task} needs at least two classes, has {len(names)}")
+    return found
+
+
+def targets(table: pd.DataFrame, heads: dict[str, tuple[str, ...]]) -> npt.NDArray[np.float32]:
+    """Return [rows, classes of all heads]: 1 for a label, 0 for none, nan where a task is unknown.
+
+    Raises:
+        DataError: a label is no class of its head.
+    """
+    blocks = []
+    for task, names in heads.items():
+        rows = [str(cell).split("|") if pd.notna(cell) else None for cell in table[task]]
+        unknown = sorted({label for row in rows if row for label in row} - set(names))
+        if unknown:
+            raise DataError(
+                f"DATA: {task} has the label {unknown[0]!r}, which the classifier does not know; "
+                f"it knows {', '.join(names)}"
+            )
+        blocks.append(
+            [[np.nan] * len(names) if row is None else [n in row for n in names] for row in rows]
+        )
+    return np.concatenate([np.asarray(block, np.float32) for block in blocks], axis=1)
+
+
+def data_hash(table: pd.DataFrame) -> str:
+    """Return a hash of the labels and of the files' names and sizes: 16 hex digits."""
+    sizes = [Path(path).stat().st_size for path in table["path"]]
+    rows = table.assign(path=[Path(path).name for path in table["path"]], size=sizes)
+    return content_hash(rows.fillna("").astype(str).to_numpy().tolist(), 16)
+
+
+def _sources(data: list[Path], tasks: tuple[str, ...]) -> list[Path]:
+    if len(data) == len(tasks):
+        return data
+    if len(data) == 1:
+        folder = data[0]
+        return [folder / task for task in tasks] if folder.is_dir() else data * len(tasks)
+    raise DataError(
+        f"DATA: {len(data)} sources for {' and '.join(tasks)}; give one for each, or one for all"
+    )
+
+
+def _labels_of_task(
+    source: Path, task: str, names: dict[str, str], *, multilabel: bool, shared: bool
+) -> pd.DataFrame:
+    """Return columns `path, dive, burst` and the task's; one row an image."""
+    if source.is_dir():
+        table = _read_folders(source)
+    elif source.suffix.lower() in TABLES and source.is_file():
+        table = _read_table(source, task, shared)
+    else:
+        raise DataError(
+            f"DATA {source} is neither a folder of class folders nor a CSV or Parquet file"
+        )
     unlabelled = table["label"].isna()
     if unlabelled.any():
         log.info("%d of %d images have no label and are left out", unlabelled.sum(), len(table))
     table = table[~unlabelled].drop_duplicates().reset_index(drop=True)
-    table["label"] = table["label"].map(standard_name)
-    twice = table[table.duplicated("path", keep=False)]
-    if len(twice):
-        first = twice[twice["path"] == twice["path"].iloc[0]]
-        raise DataError(
-            f"DATA {data}: {twice['path'].nunique()} images have two labels, such as "
-            f"{first['path'].iloc[0]} ({', '.join(first['label'])}); keep one of them"
-        )
-    if table["label"].nunique() < 2:
-        raise DataError(f"DATA {data}: needs at least two classes, has {table['label'].nunique()}")
-    return table
+    if table.empty:
+        raise DataError(f"DATA {source}: no image has a label for {task}")
+    table["label"] = [_standard(label, names, multilabel) for label in table["label"]]
+    table = _one_row_an_image(table, source, multilabel)
+    _note_unknown(table["label"], task)
+    return table.rename(columns={"label": task})
 
 
-def split_by_dive(
-    table: pd.DataFrame, *, validation: float = 0.25, seed: int = 0
-) -> npt.NDArray[np.bool_]:
-    """Choose whole dives for validation, with classes in about the same shares on both sides.
+def _standard(cell: str, names: dict[str, str], multilabel: bool) -> str:
+    labels = str(cell).split("|") if multilabel else [str(cell)]
+    standard = [names.get(label.strip().lower(), standard_name(label)) for label in labels]
+    return "|".join(sorted({label for label in standard if label}))
 
-    Args:
-        table: columns `label` and `dive`.
-        validation: share of the images that is wanted for validation.
-        seed: seed of the shuffle.
 
-    Returns:
-        bool [rows], True where the row is for validation.
+def _one_row_an_image(table: pd.DataFrame, source: Path, multilabel: bool) -> pd.DataFrame:
+    """Join the labels of one file where several are allowed; elsewhere two labels are an error.
 
-    Raises:
-        DataError: dives are unknown, or there is only one.
+    A copy of a file under another label is the same file.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    if table["dive"].isna().any():
+    content = _content_keys(table["path"])
+    labels = table["label"].groupby(content)
+    if multilabel:
+        joined = labels.transform(lambda cells: "|".join(sorted(set("|".join(cells).split("|")))))
+        return table.assign(label=joined)[~content.duplicated()].reset_index(drop=True)
+    twice = labels.transform("nunique") > 1
+    if twice.any():
+        first = table[content == content[twice].iloc[0]].drop_duplicates("label")
         raise DataError(
-            "DATA has no dives: add a `dive` column, a folder per dive below each class, or "
-            "--dive-from REGEX; or ask for --split random, whose score is inflated"
+            f"DATA {source}: {content[twice].nunique()} images have two labels, such as "
+            + " and ".join(f"{p} ({c})" for p, c in zip(first["path"], first["label"], strict=True))
+            + "; keep one of them, or train with --multilabel"
         )
-    dives = table["dive"].nunique()
-    if dives < 2:
-        raise DataError(f"DATA has one dive only ({table['dive'].iloc[0]}): a split needs two")
-    folds = min(dives, max(2, round(1 / validation)))
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    side = np.zeros(len(table), bool)
-    side[next(splitter.split(table, table["label"], table["dive"]))[1]] = True
-    for label in sorted(table["label"].unique()):
-        if side[table["label"] == label].all():
-            raise DataError(
-                f"class {label!r} is seen in one dive only, which fell to validation: "
-                "label it in a second dive, leave it out, or try another --seed"
+    return table[~table.duplicated("path")].reset_index(drop=True)
+
+
+def _content_keys(paths: pd.Series) -> pd.Series:
+    """Return a key by path, the same for files of equal content; only equal sizes are hashed."""
+    sizes = paths.map(lambda path: Path(path).stat().st_size)
+    alike = sizes.groupby(sizes).transform("size") > 1
+    keys = paths.copy()
+    keys[alike] = [file_hash(Path(path)) for path in paths[alike]]
+    return keys
+
+
+def _note_unknown(labels: pd.Series, task: str) -> None:
+    known = TASKS.get(task, ())
+    for label, count in _single(labels).value_counts().items():
+        close = difflib.get_close_matches(str(label), known, 1, 0.75)
+        if label in known:
+            continue
+        if close:
+            log.warning(
+                "label %r (%d images) is taken as a class of its own; if %r is meant, "
+                "map it with --aliases FILE",
+                label,
+                count,
+                close[0],
             )
-        if not side[table["label"] == label].any():
-            log.warning("class %r has no validation images: its score is unknown", label)
-    return side
+        else:
+            log.info("%r (%d images) is a class of its own, none of the usual", label, count)
 
 
-def split_randomly(
-    table: pd.DataFrame, *, validation: float = 0.25, seed: int = 0
-) -> npt.NDArray[np.bool_]:
-    """Choose single images for validation. Near-duplicate frames on both sides inflate the score.
-
-    Args, Returns: as `split_by_dive`.
-    """
-    from sklearn.model_selection import train_test_split
-
-    rows = np.arange(len(table))
-    chosen = train_test_split(
-        rows, test_size=validation, random_state=seed, stratify=table["label"]
-    )[1]
-    side = np.zeros(len(table), bool)
-    side[chosen] = True
-    return side
+def _single(labels: pd.Series) -> pd.Series:
+    return labels.dropna().astype(str).str.split("|").explode()
 
 
-def balanced_weights(labels: pd.Series, dives: pd.Series) -> npt.NDArray[np.float32]:
-    """Return weights [rows], mean 1, by which every class counts alike and, in it, every dive.
-
-    The weight of an image is 1 / (dives of its class x images of its dive in that class), so that
-    one long dive does not teach the answer. Unknown dives count as one.
-    """
-    keys = pd.DataFrame({"label": labels.to_numpy(), "dive": dives.fillna("").to_numpy()})
-    images = keys.groupby(["label", "dive"])["label"].transform("size")
-    dives_of_class = keys.groupby("label")["dive"].transform("nunique")
-    weights = 1.0 / (images * dives_of_class).to_numpy(np.float64)
-    return (weights / weights.mean()).astype(np.float32)
+def _read_aliases(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        table = pd.read_csv(path, dtype=str, skipinitialspace=True)
+        pairs = zip(table["alias"], table["name"], strict=True)
+        return {alias.strip().lower(): name.strip() for alias, name in pairs}
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"--aliases {path} must be a CSV with the columns alias and name ({error})"
+        ) from None
 
 
 def _read_folders(data: Path) -> pd.DataFrame:
@@ -142,37 +227,49 @@ def _read_folders(data: Path) -> pd.DataFrame:
     for folder in sorted(p for p in data.iterdir() if p.is_dir() and not p.name.startswith(".")):
         files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
         if not files:
-            log.warning("class folder %s holds no images", folder)
+            log.warning("class folder %s holds no images: the class is left out", folder)
         for file in files:
             below = file.relative_to(folder).parts[:-1]
-            rows.append((str(file.resolve()), folder.name, below[0] if below else None))
+            rows.append((str(file.resolve()), folder.name, below[0] if below else None, None))
     if not rows:
         raise DataError(f"DATA {data} holds no images: needs one folder per class")
-    return pd.DataFrame(rows, columns=["path", "label", "dive"])
+    return pd.DataFrame(rows, columns=["path", "label", "dive", "burst"], dtype=object)
 
 
-def _read_csv(data: Path, task: str) -> pd.DataFrame:
+def _read_table(data: Path, task: str, shared: bool) -> pd.DataFrame:
+    """Read one task's labels; a table that is shared by two tasks has a column named for each."""
     try:
-        table = pd.read_csv(data, dtype=str)
+        is_csv = data.suffix.lower() == ".csv"
+        table = pd.read_csv(data, dtype=str) if is_csv else pd.read_parquet(data)
     except (OSError, ValueError) as error:
-        raise DataError(f"DATA {data} cannot be read as CSV: {error}") from None
+        raise DataError(f"DATA {data} cannot be read: {error}") from None
     own = task.removesuffix("s")
-    label = next((c for c in (own, *LABEL_COLUMNS) if c in table.columns), None)
+    names = (task, own) if shared else (task, own, "label", "class")
+    label = next((c for c in names if c in table.columns), None)
     if "image" not in table.columns or label is None:
         raise DataError(
-            f"DATA {data} needs the columns image and label; it has {', '.join(table.columns)}"
+            f"DATA {data} needs the columns image and {own}{'' if shared else ' (or label)'}; it "
+            f" has {', '.join(table.columns)}"
         )
-    dive = next((c for c in DIVE_COLUMNS if c in table.columns), None)
-    paths = [_find_image(data.parent, name) for name in table["image"]]
+    paths = [_find_image(data.parent, str(name)) for name in table["image"]]
     missing = [n for n, p in zip(table["image"], paths, strict=True) if p is None]
     if missing:
         raise DataError(
             f"DATA {data}: {len(missing)} of {len(table)} images are not there, such as "
             f"{missing[0]!r}; looked in {data.parent} and {data.parent / 'images'}"
         )
-    return pd.DataFrame(
-        {"path": paths, "label": table[label], "dive": table[dive] if dive else None}
-    )
+    dive = next((c for c in DIVE_COLUMNS if c in table.columns), None)
+    found = {
+        "path": paths,
+        "label": table[label],
+        "dive": _as_text(table[dive]) if dive else None,
+        "burst": _as_text(table["burst"]) if "burst" in table.columns else None,
+    }
+    return pd.DataFrame(found, dtype=object)
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    return column.map(str, na_action="ignore")
 
 
 def _find_image(folder: Path, name: str) -> str | None:

@@ -1,7 +1,8 @@
 """Where and in which precision a network runs."""
 
 import functools
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
@@ -40,6 +41,30 @@ def inference_precision() -> AbstractContextManager[object]:
         return torch.autocast("cuda", dtype=torch.float16)
     enabled = device.type == "cpu" and has_fast_bfloat16()
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled)
+
+
+def training_precision() -> AbstractContextManager[object]:
+    """Return the context for training: bfloat16 where the hardware has it, else float32.
+
+    bfloat16 has the range of float32, so that no loss scaling is needed.
+    """
+    device = best_device()
+    if device.type == "cuda":
+        enabled = torch.cuda.is_bf16_supported()
+        return torch.autocast("cuda", dtype=torch.bfloat16, enabled=enabled)
+    enabled = device.type == "cpu" and has_fast_bfloat16()
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run small products on one thread: handing them to several costs more than they do."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def batch_size(height: int, width: int) -> int:

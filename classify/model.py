@@ -1,4 +1,4 @@
-"""The classifier: preprocessing, backbone and a linear head at every position of the map.
+"""The classifier: preprocessing, one trunk, and a linear head a task at every position of the map.
 
 With a linear head on every position, the class activation map (Zhou et al. 2016,
 arXiv:1512.04150) is the head's own output: one forward pass gives logits, map and features.
@@ -7,15 +7,14 @@ arXiv:1512.04150) is the head's own output: one forward pass gives logits, map a
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
-from classify.device import batch_size
+from classify.backbones import BUNDLED, Trunk, load_backbone
 from classify.images import Pixels, resize
 from classify.runs import Config, RunError, file_hash, read_run, write_atomic
 
@@ -28,33 +27,75 @@ class ModelConfig(Config):
     """What a classifier is, besides its weights.
 
     Attributes:
-        classes: names, in the order of the logits.
-        task: "floor" or "elements".
+        heads: the classes of each task, such as {"elements": ("waste", "fauna")}; in the order of
+            the logits.
+        multilabel: a frame may show several classes of a task, or none.
         backbone: a timm model name.
         weights: where the backbone's weights came from: timm, bundled, none or a file.
+        levels: 1 looks at the trunk's last map alone; 2 also at that of the stage before, which
+            knows texture: better for floors.
         height: rows of the input, pixels.
         width: columns of the input, pixels.
-        crop: share of the frame's width and height that is looked at, from its centre.
-        pool: "mean" over the positions of the map, or "topk": the mean of the strongest ones,
-            which suits objects that are small in the frame.
+        crop_width: share of the frame's width that is looked at, from its centre.
+        crop_height: share of its height likewise.
+        pool: "mean" over the positions of the map, or "topk": the mean of the strongest ones.
         top: share of the positions that "topk" averages.
+        locator: a second head, pooled by "topk", whose maps say where; it has no say in what. The
+            mean carries over to other dives better, the strongest positions lie on objects better.
+        thresholds: by class: with one label a frame, the least probability of a sure prediction;
+            with several, the least probability at which the class is present.
     """
 
-    classes: tuple[str, ...]
-    task: str = "elements"
+    heads: dict[str, tuple[str, ...]]
+    multilabel: bool = False
     backbone: str = BUNDLED
     weights: str = "bundled"
+    levels: int = 1
     height: int = 352
     width: int = 512
-    crop: float = 1.0
-    pool: str = "topk"
+    crop_width: float = 1.0
+    crop_height: float = 1.0
+    pool: str = "mean"
     top: float = 0.085
+    locator: bool = True
+    thresholds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        heads = {task: tuple(names) for task, names in self.heads.items()}  # lists, read from JSON
+        object.__setattr__(self, "heads", heads)
         if self.pool not in ("mean", "topk"):
             raise RunError(f"--pool {self.pool!r} is neither 'mean' nor 'topk'")
-        if not 0 < self.crop <= 1:
-            raise RunError(f"--crop {self.crop} must be above 0 and at most 1")
+        if self.levels not in (1, 2):
+            raise RunError(f"--levels {self.levels} is neither 1 nor 2")
+        for share in (self.crop_width, self.crop_height):
+            if not 0 < share <= 1:
+                raise RunError(f"--crop {share} must be above 0 and at most 1")
+        if not self.thresholds:
+            object.__setattr__(self, "thresholds", (0.5,) * len(self.classes))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """All classes, in the order of the logits."""
+        return tuple(name for names in self.heads.values() for name in names)
+
+    @property
+    def main_task(self) -> str:
+        """The task whose classes are cut out: elements where there are any."""
+        return "elements" if "elements" in self.heads else next(iter(self.heads))
+
+    def span(self, task: str) -> slice:
+        """Return which logits are the task's."""
+        start = 0
+        for name, classes in self.heads.items():
+            if name == task:
+                return slice(start, start + len(classes))
+            start += len(classes)
+        raise RunError(f"the classifier knows {', '.join(self.heads)}, not {task!r}")
+
+    @property
+    def min_side(self) -> int:
+        """The shorter side at which a frame must be decoded, pixels."""
+        return round(max(self.height / self.crop_height, self.width / self.crop_width * 9 / 16))
 
 
 class Output(NamedTuple):
@@ -62,7 +103,8 @@ class Output(NamedTuple):
 
     Attributes:
         logits: [n, classes].
-        maps: class activation maps, [n, classes, rows, cols]; their pool is the logits.
+        maps: where each class is, [n, classes, rows, cols]: the locator's maps, or, without one,
+            the class activation maps whose pool is the logits.
         features: the backbone's last map, [n, channels, rows, cols].
     """
 
@@ -72,19 +114,33 @@ class Output(NamedTuple):
 
 
 class Classifier(nn.Module):
-    """Backbone and linear head; `prepare` and the normalisation are part of it."""
+    """Trunk and linear heads; `prepare` and the normalisation are part of it.
 
-    mean: Tensor
-    std: Tensor
+    Attributes:
+        trunk: backbone from images to maps.
+        head: what decides.
+        locator: what says where, or None.
+        feature_mean: [channels], of the averaged features that the head was fitted on.
+        feature_deviation: [channels], likewise.
+    """
+
+    feature_mean: Tensor
+    feature_deviation: Tensor
 
     def __init__(self, config: ModelConfig, backbone: nn.Module | None = None) -> None:
         super().__init__()
         self.config = config
-        self.backbone = backbone or load_backbone(config.backbone, config.weights)
-        self.head = nn.Linear(int(self.backbone.num_features), len(config.classes))  # type: ignore[arg-type]
-        mean, std = normalisation(self.backbone)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.trunk = Trunk(
+            backbone or load_backbone(config.backbone, config.weights),
+            levels=config.levels,
+            size=(config.height, config.width),
+        )
+        self.head = nn.Linear(self.trunk.channels, len(config.classes))
+        self.locator = (
+            nn.Linear(self.trunk.channels, len(config.classes)) if config.locator else None
+        )
+        self.register_buffer("feature_mean", torch.zeros(self.trunk.channels))
+        self.register_buffer("feature_deviation", torch.ones(self.trunk.channels))
 
     def prepare(self, pixels: Pixels) -> Pixels:
         """Cut the centre of a frame of any size and bring it to the input size, uint8 RGB."""
@@ -95,26 +151,40 @@ class Classifier(nn.Module):
 
     def window(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return the part of a frame that is looked at: x, y, w, h in pixels."""
-        w, h = max(1, round(width * self.config.crop)), max(1, round(height * self.config.crop))
+        w = max(1, round(width * self.config.crop_width))
+        h = max(1, round(height * self.config.crop_height))
         return (width - w) // 2, (height - h) // 2, w, h
 
-    def features(self, images: Tensor) -> Tensor:
-        """Return the backbone's last map of prepared uint8 images [n, h, w, 3]."""
-        parts = torch.split(images, batch_size(self.config.height, self.config.width))
-        return torch.cat([feature_map(self.backbone, self._normalised(part)) for part in parts])
-
-    def _normalised(self, images: Tensor) -> Tensor:
-        return (images.permute(0, 3, 1, 2).float().div(255.0) - self.mean) / self.std
-
     def classify(self, features: Tensor) -> Output:
-        """Apply the head to feature maps [n, channels, rows, cols]."""
-        maps = torch.einsum("nchw,kc->nkhw", features.float(), self.head.weight)
-        maps = maps + self.head.bias.view(1, -1, 1, 1)
-        return Output(pool_map(maps, self.config), maps, features)
+        """Apply the heads to feature maps [n, channels, rows, cols]."""
+        maps = class_maps(features, self.head)
+        logits = pool_map(maps, self.config)
+        return Output(
+            logits,
+            maps if self.locator is None else class_maps(features, self.locator),
+            features,
+        )
 
     def forward(self, images: Tensor) -> Output:
         """Classify prepared images, uint8 [n, h, w, 3]."""
-        return self.classify(self.features(images))
+        return self.classify(self.trunk(images))
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return the probabilities [n, classes] of logits; each task's sum to 1.
+
+        With several labels a frame each class has a probability of its own.
+        """
+        if self.config.multilabel:
+            return logits.float().sigmoid()
+        spans = [self.config.span(task) for task in self.config.heads]
+        return torch.cat([logits[:, span].float().softmax(1) for span in spans], dim=1)
+
+
+def class_maps(features: Tensor, head: nn.Linear) -> Tensor:
+    """Return a head's output at every position, [n, classes, rows, cols]."""
+    return torch.einsum("nchw,kc->nkhw", features.float(), head.weight) + head.bias.view(
+        1, -1, 1, 1
+    )
 
 
 def pool_map(maps: Tensor, config: ModelConfig) -> Tensor:
@@ -126,14 +196,14 @@ def pool_map(maps: Tensor, config: ModelConfig) -> Tensor:
     return flat.topk(strongest, dim=2).values.mean(dim=2)
 
 
-def save_classifier(model: Classifier, folder: Path) -> str:
+def save_classifier(model: Classifier, folder: Path, **about: Any) -> str:  # noqa: ANN401 - JSON
     """Write weights (safetensors) and description (JSON) into a run folder; return the hash."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{WEIGHTS_FILE}.tmp"
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)
     temporary.replace(folder / WEIGHTS_FILE)
     digest = file_hash(folder / WEIGHTS_FILE)
-    described = {"model": model.config.to_dict(), "weights_sha256": digest}
+    described = {"model": model.config.to_dict(), "weights_sha256": digest, **about}
     write_atomic(folder / MODEL_FILE, json.dumps(described, indent=2).encode())
     return digest
 

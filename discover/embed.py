@@ -5,9 +5,8 @@ as done, so that a run that was killed goes on where it was.
 """
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
-from classify.device import batch_size, best_device, inference_precision, place
+from classify.ahead import made_ahead
+from classify.backbones import BUNDLED, Trunk, load_backbone
+from classify.device import best_device, inference_precision, place
 from classify.images import Decoded, ImageError, read_image
 from classify.model import as_batch
 from classify.runs import Config, Run, content_hash, start_run
@@ -31,7 +31,7 @@ from discover.tables import SCHEMAS, vectors_to_column
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
-_BATCH = 16  # frames decoded together; two batches are in memory at a time
+_BATCH = 16  # frames decoded together
 _ENOUGH = 0.5  # pixels of the frame per pixel of the crop: a coarser one is decoded again, finer
 
 
@@ -60,12 +60,10 @@ class Embedder:
     """A backbone whose last feature map is averaged over the region's mask."""
 
     def __init__(self, backbone: nn.Module, *, flip: bool = True) -> None:
-        mean, std = normalisation(backbone)
-        self._backbone = place(backbone)
-        self._mean = torch.tensor(mean).view(1, 3, 1, 1).to(best_device())
-        self._std = torch.tensor(std).view(1, 3, 1, 1).to(best_device())
+        self._trunk = Trunk(backbone)
+        place(self._trunk)
         self._flip = flip
-        self.dim = int(backbone.num_features)  # type: ignore[arg-type]
+        self.dim = self._trunk.channels
 
     @torch.inference_mode()
     def __call__(self, crops: list[Crop]) -> npt.NDArray[np.float32]:
@@ -74,21 +72,16 @@ class Embedder:
             return np.zeros((0, self.dim), np.float32)
         pixels = as_batch([crop.pixels for crop in crops], best_device())
         masks = torch.from_numpy(np.stack([crop.mask for crop in crops])).to(best_device())
-        size = batch_size(pixels.shape[1], pixels.shape[2])
-        parts = zip(torch.split(pixels, size), torch.split(masks, size), strict=True)
-        return torch.cat([self._vectors(*part) for part in parts]).cpu().numpy()
-
-    def _vectors(self, pixels: Tensor, masks: Tensor) -> Tensor:
-        images = (pixels.permute(0, 3, 1, 2).float().div(255) - self._mean) / self._std
-        vectors = self._masked_mean(images, masks)
+        vectors = self._masked_mean(pixels, masks)
         if self._flip:
-            vectors = (vectors + self._masked_mean(images.flip(3), masks.flip(2))) / 2
-        return vectors
+            vectors = (vectors + self._masked_mean(pixels.flip(2), masks.flip(2))) / 2
+        return vectors.cpu().numpy()
 
-    def _masked_mean(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Average the last map [n, c, rows, cols] over the positions that lie on the mask."""
+    def _masked_mean(self, pixels: Tensor, masks: Tensor) -> Tensor:
+        """Average the last map over the positions that lie on the mask."""
         with inference_precision():
-            features = feature_map(self._backbone, images).float()
+            features = self._trunk(pixels)
+        features = features.float()
         weights = functional.interpolate(masks[:, None], features.shape[2:], mode="area") + 1e-3
         return (features * weights).sum(dim=(2, 3)) / weights.sum(dim=(2, 3))
 
@@ -191,8 +184,9 @@ class _Worker:
         rows: dict[str, list[Any]] = {name: [] for name in SCHEMAS["crops"].names}
         vectors = [np.zeros((0, self._embedder.dim), np.float32)]
         failed = done = 0
+        names = frames.select(["frame_id", "path"]).to_pylist()
         with ThreadPoolExecutor(2) as pool:
-            for batch in self._decoded(frames, pool):
+            for batch in made_ahead(self._read, names, batch=_BATCH):
                 sound = [item for item in batch if item is not None]
                 failed += len(batch) - len(sound)
                 if sound:
@@ -209,19 +203,6 @@ class _Worker:
         column, described = vectors_to_column(np.concatenate(vectors))
         table = pa.table({"crop_id": rows["crop_id"], "vector": column})
         return concat_rows(rows, "crops"), table.replace_schema_metadata(described)
-
-    def _decoded(
-        self, frames: pa.Table, pool: ThreadPoolExecutor
-    ) -> Iterator[list["_Frame | None"]]:
-        """Yield batches of decoded frames; the next one is decoded while a batch is worked on."""
-        names = frames.select(["frame_id", "path"]).to_pylist()
-        ahead: deque[list[Future[_Frame | None]]] = deque()
-        for start in range(0, len(names), _BATCH):
-            ahead.append([pool.submit(self._read, n) for n in names[start : start + _BATCH]])
-            if len(ahead) > 1:
-                yield [future.result() for future in ahead.popleft()]
-        while ahead:
-            yield [future.result() for future in ahead.popleft()]
 
     def _read(self, name: dict[str, str]) -> "_Frame | None":
         path = self._survey.frame_path(name["path"])

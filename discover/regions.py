@@ -71,8 +71,7 @@ class ClassifierRegions:
         self._config = config or SaliencyConfig()
         self._model: Classifier = load_classifier(model)
         place(self._model)
-        wanted = min(self._model.config.height, self._model.config.width)
-        self.min_side = round(wanted / self._model.config.crop)
+        self.min_side = self._model.config.min_side
         self.model_hash: str | None = file_hash(model / "model.safetensors")
         self.key: dict[str, Any] = {"model": self.model_hash, "saliency": self._config.to_dict()}
 
@@ -90,9 +89,11 @@ class ClassifierRegions:
         self, seen: list[Pixels]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         with inference_precision():
-            features = self._model.features(as_batch(seen, best_device()))
+            features = self._model.trunk(as_batch(seen, best_device()))
         output = self._model.classify(features)
-        return output.maps.cpu().numpy(), output.logits.softmax(1).cpu().numpy()
+        span = self._model.config.span(self._model.config.main_task)
+        probabilities = self._model.probabilities(output.logits)
+        return output.maps[:, span].cpu().numpy(), probabilities[:, span].cpu().numpy()
 
     def _regions(
         self,
@@ -101,18 +102,24 @@ class ClassifierRegions:
         maps: npt.NDArray[np.float32],
         probabilities: npt.NDArray[np.float32],
     ) -> list[Found]:
-        best = int(probabilities.argmax())
         window = self._model.window(frame.width, frame.height)
-        heat = _over_frame((normalise(maps[best]) * 255).astype(np.uint8), window, frame)
-        return [
-            Found(
-                self._model.config.classes[best],
-                float(probabilities[best]),
-                cut_region(mask, window),
-                heat,
-            )
-            for mask in find_regions(maps[best], pixels, self._config)
-        ]
+        classes = self._model.config.heads[self._model.config.main_task]
+        found = []
+        for number in self._present(probabilities):
+            heat = _over_frame((normalise(maps[number]) * 255).astype(np.uint8), window, frame)
+            found += [
+                Found(classes[number], float(probabilities[number]), cut_region(mask, window), heat)
+                for mask in find_regions(maps[number], pixels, self._config)
+            ]
+        return found
+
+    def _present(self, probabilities: npt.NDArray[np.float32]) -> list[int]:
+        """Return the likeliest class; of a classifier with several labels a frame, all present."""
+        config = self._model.config
+        if config.multilabel:
+            thresholds = np.asarray(config.thresholds[config.span(config.main_task)])
+            return [int(i) for i in np.flatnonzero(probabilities >= thresholds)]
+        return [int(probabilities.argmax())]
 
 
 def _over_frame(

@@ -20,6 +20,12 @@ from discover.tables import SCHEMAS, Table
 SETTINGS_FILE = "survey.toml"
 LABELS_FILE = "labels.sqlite"
 
+_MADE_BY = {
+    "predictions": "classify predict SURVEY --model RUN",
+    "crops": "discover embed",
+    "embeddings": "discover embed",
+    "clusters": "discover cluster --class NAME",
+}
 _NEW_SETTINGS = """\
 # Settings of this survey. Any option of a command can be set here, under the command's name;
 # the command line and the environment come first. For example:
@@ -86,9 +92,8 @@ class Survey:
         if of_class is not None:
             done = [r for r in done if r.info["config"].get("class_name") == of_class]
         if not done:
-            made_by = {"embeddings": "embed", "crops": "embed"}.get(stage, "cluster --class NAME")
             what = stage if of_class is None else f"{stage} of class {of_class!r}"
-            raise SurveyError(f"{self.root} has no {what}: run `discover {made_by}` first")
+            raise SurveyError(f"{self.root} has no {what}: run `{_MADE_BY[stage]}` first")
         return done[-1]
 
     def frame_path(self, path: str) -> Path:

@@ -39,6 +39,15 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("flags", pa.list_(pa.string())),
         ]
     ),
+    "predictions": pa.schema(
+        [
+            ("frame_id", pa.string()),
+            ("task", pa.string()),  # floor or elements
+            ("class", pa.string()),
+            ("probability", pa.float32()),  # calibrated
+            ("sure", pa.bool_()),  # whether it reaches the classifier's threshold
+        ]
+    ),
     "crops": pa.schema(
         [
             ("crop_id", pa.string()),

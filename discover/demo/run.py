@@ -59,7 +59,8 @@ def run_demo(
         progress: makes a progress bar from a label.
         say: prints a line.
     """
-    from classify.train import TrainConfig, train
+    from classify.settings import TrainConfig
+    from classify.train import train
     from discover.cluster import ClusterConfig, cluster
     from discover.embed import embed
     from discover.frames import add_frames
@@ -79,7 +80,11 @@ def run_demo(
     if classifier is None:
         with progress("training") as advance:
             classifier = train(
-                labels, model, config=TrainConfig(seed=seed), progress=advance, **MODEL
+                labels,
+                model,
+                config=TrainConfig(seed=seed),
+                progress=lambda _stage: advance,
+                **MODEL,
             )
     with progress("adding") as advance:
         add_frames(survey, [footage], progress=advance)
@@ -96,7 +101,7 @@ def run_demo(
 
 def score_lines(result: DemoResult) -> list[str]:
     """Return the scores as lines for a person."""
-    held_out = result.classifier.info["counts"]["validation"]
+    held_out = result.classifier.info["counts"]["validation"]["elements"]
     lines = [
         "against the truth of the renderer:",
         f"  classifier on dives it was not trained on: balanced accuracy "
@@ -142,7 +147,7 @@ def as_json(result: DemoResult) -> dict[str, Any]:
     """Return the result as plain values."""
     return {
         "survey": str(result.survey.root),
-        "validation": result.classifier.info["counts"]["validation"],
+        "validation": result.classifier.info["counts"]["validation"]["elements"],
         "clusterings": [{"run": r.name, **r.info["counts"]} for r in result.clusterings],
         "scores": [vars(score) for score in result.scores],
     }

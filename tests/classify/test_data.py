@@ -1,10 +1,8 @@
+import zlib
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from classify import data
@@ -13,15 +11,16 @@ from classify.data import DataError
 
 def _image(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8)).save(path)
+    colour = zlib.crc32(str(path).encode())  # no two files alike
+    Image.new("RGB", (8, 8), (colour & 255, colour >> 8 & 255, colour >> 16 & 255)).save(path)
     return path
 
 
 def test_folders_of_classes_with_dives_below(tmp_path: Path) -> None:
     for name in ("basura/d1/a.jpg", "basura/d2/b.jpg", "Algas/d1/c.jpg"):
         _image(tmp_path / name)
-    table = data.read_labels(tmp_path, task="elements")
-    assert table["label"].tolist() == ["algae", "waste", "waste"]
+    table = data.read_labels(tmp_path, tasks=("elements",))
+    assert table["elements"].tolist() == ["algae", "waste", "waste"]
     assert table["dive"].tolist() == ["d1", "d1", "d2"]
 
 
@@ -31,67 +30,124 @@ def test_csv_with_the_tasks_own_column_and_images_beside(tmp_path: Path) -> None
     (tmp_path / "t.csv").write_text(
         "image,video,element\na.jpg,v1,waste\nb.jpg,v2,fauna\nb.jpg,v2,\n"
     )
-    table = data.read_labels(tmp_path / "t.csv", task="elements")
-    assert table["label"].tolist() == ["waste", "fauna"]
+    table = data.read_labels(tmp_path / "t.csv", tasks=("elements",))
+    assert table["elements"].tolist() == ["waste", "fauna"]
     assert table["dive"].tolist() == ["v1", "v2"]
 
 
 def test_dive_from_the_path(tmp_path: Path) -> None:
     _image(tmp_path / "waste" / "dive07_001.jpg")
     _image(tmp_path / "fauna" / "dive08_001.jpg")
-    table = data.read_labels(tmp_path, task="elements", dive_from=r"(dive\d+)_")
+    table = data.read_labels(tmp_path, tasks=("elements",), dive_from=r"(dive\d+)_")
     assert sorted(table["dive"]) == ["dive07", "dive08"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image,kind\na.jpg,waste\n", "needs the columns image and label"),
+        ("image,kind\na.jpg,waste\n", "needs the columns image and element"),
         ("image,label\na.jpg,waste\ngone.jpg,fauna\n", r"1 of 2 images are not there.*gone\.jpg"),
         ("image,label\na.jpg,waste\na.jpg,fauna\n", r"1 images have two labels.*fauna"),
-        ("image,label\na.jpg,waste\n", "at least two classes"),
     ],
 )
 def test_wrong_csv_names_the_fault(tmp_path: Path, text: str, message: str) -> None:
     _image(tmp_path / "a.jpg")
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(DataError, match=message):
-        data.read_labels(tmp_path / "t.csv", task="elements")
+        data.read_labels(tmp_path / "t.csv", tasks=("elements",))
 
 
 def test_neither_folder_nor_csv(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither a folder"):
-        data.read_labels(tmp_path / "nothing", task="floor")
+        data.read_labels(tmp_path / "nothing", tasks=("floor",))
 
 
-_TABLES = st.lists(
-    st.tuples(st.sampled_from("ab"), st.integers(0, 5)), min_size=12, max_size=60
-).map(lambda rows: pd.DataFrame(rows, columns=["label", "dive"]))
+def _table(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
 
 
-@pytest.mark.filterwarnings("ignore:The least populated class")
-@given(_TABLES, st.integers(0, 3))
-def test_no_dive_is_on_both_sides(table: pd.DataFrame, seed: int) -> None:
-    try:
-        side = data.split_by_dive(table, seed=seed)
-    except DataError:
-        return  # one dive only, or a class that one dive holds: refused with its own message
-    assert side.any()
-    assert not set(table["dive"][side]) & set(table["dive"][~side])
-    assert set(table["label"][~side]) == set(table["label"])
+def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
+    _image(tmp_path / "a.jpg")
+    rows = pd.DataFrame({"image": ["a.jpg"], "label": ["basura"], "dive": [7], "burst": [1]})
+    rows.to_parquet(tmp_path / "t.parquet")
+    table = data.read_labels(tmp_path / "t.parquet", tasks=("elements",))
+    assert table.loc[0, ["elements", "dive", "burst"]].tolist() == ["waste", "7", "1"]
 
 
-def test_unknown_dives_are_refused_with_the_remedy() -> None:
-    table = pd.DataFrame({"label": ["a", "b"], "dive": [None, None]})
-    with pytest.raises(DataError, match="--dive-from"):
-        data.split_by_dive(table)
+def test_two_tasks_from_two_half_labelled_tables(tmp_path: Path) -> None:
+    for name in "abc":
+        _image(tmp_path / f"{name}.jpg")
+    floor = _table(tmp_path / "floor.csv", "image,label,dive\na.jpg,arenoso,d1\nb.jpg,fangoso,d2\n")
+    elements = _table(tmp_path / "e.csv", "image,label,dive\nb.jpg,waste,d2\nc.jpg,fauna,d3\n")
+    table = data.read_labels([floor, elements], tasks=data.BOTH).set_index("path")
+    names = {Path(path).stem: row for path, row in table.iterrows()}
+    assert names["b"][["floor", "elements", "dive"]].tolist() == ["muddy", "waste", "d2"]
+    assert pd.isna(names["a"]["elements"])
+    assert pd.isna(names["c"]["floor"])
+    heads = data.class_names(table.reset_index(), data.BOTH)
+    matrix = data.targets(table.reset_index(), heads)
+    assert matrix.shape == (3, 4)
+    assert pd.isna(matrix).sum() == 4  # two unknown labels of two classes each
 
 
-@given(_TABLES)
-def test_classes_weigh_alike_and_dives_weigh_alike_within_a_class(table: pd.DataFrame) -> None:
-    weights = data.balanced_weights(table["label"], table["dive"].astype(str))
-    sums = table.assign(w=weights).groupby("label")["w"].sum()
-    assert np.allclose(sums, sums.iloc[0], rtol=1e-4)
-    for _, part in table.assign(w=weights).groupby("label"):
-        per_dive = part.groupby("dive")["w"].sum()
-        assert np.allclose(per_dive, per_dive.iloc[0], rtol=1e-4)
+def test_two_tasks_from_one_table_or_one_folder(tmp_path: Path) -> None:
+    for name in ("floor/sandy/a.jpg", "floor/reef/b.jpg", "elements/waste/c.jpg", "x.jpg"):
+        _image(tmp_path / name)
+    table = data.read_labels(tmp_path, tasks=data.BOTH)
+    assert table["floor"].notna().sum() == 2
+    assert table["elements"].notna().sum() == 1
+    one = _table(tmp_path / "t.csv", "image,floor,element\nx.jpg,reef,fauna\n")
+    assert data.read_labels(one, tasks=data.BOTH).loc[0, "floor"] == "reef"
+    unnamed = _table(tmp_path / "u.csv", "image,label\nx.jpg,reef\n")
+    with pytest.raises(DataError, match="needs the columns image and floor;"):
+        data.read_labels(unnamed, tasks=data.BOTH)
+
+
+def test_aliases_map_other_names(tmp_path: Path) -> None:
+    _image(tmp_path / "a.jpg")
+    table = _table(tmp_path / "t.csv", "image,label\na.jpg,Plastico\n")
+    names = _table(tmp_path / "names.csv", "alias,name\nplastico,waste\n")
+    found = data.read_labels(table, tasks=("elements",), aliases=names)
+    assert found["elements"].tolist() == ["waste"]
+    with pytest.raises(DataError, match=r"--aliases .* columns alias and name"):
+        data.read_labels(table, tasks=("elements",), aliases=table)
+
+
+def test_a_copy_of_a_file_under_another_label_is_found(tmp_path: Path) -> None:
+    first = _image(tmp_path / "waste" / "a.jpg")
+    (tmp_path / "fauna").mkdir()
+    (tmp_path / "fauna" / "copy.jpg").write_bytes(first.read_bytes())
+    with pytest.raises(DataError, match=r"1 images have two labels.*copy\.jpg \(fauna\)"):
+        data.read_labels(tmp_path, tasks=("elements",))
+    both = data.read_labels(tmp_path, tasks=("elements",), multilabel=True)
+    assert both["elements"].tolist() == ["fauna|waste"]
+
+
+def test_several_labels_a_cell(tmp_path: Path) -> None:
+    _image(tmp_path / "a.jpg")
+    table = _table(tmp_path / "t.csv", "image,label\na.jpg,waste|algas\n")
+    found = data.read_labels(table, tasks=("elements",), multilabel=True)
+    heads = {"elements": ("fauna", "algae", "waste")}
+    assert data.targets(found, heads).tolist() == [[0, 1, 1]]
+
+
+def test_a_likely_slip_is_pointed_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _image(tmp_path / "wasste" / "a.jpg")
+    (tmp_path / "algae").mkdir()
+    data.read_labels(tmp_path, tasks=("elements",))
+    assert "'wasste' (1 images) is taken as a class of its own; if 'waste' is meant" in caplog.text
+    assert "algae holds no images: the class is left out" in caplog.text
+
+
+def test_one_class_only_is_refused(tmp_path: Path) -> None:
+    _image(tmp_path / "waste" / "a.jpg")
+    table = data.read_labels(tmp_path, tasks=("elements",))
+    with pytest.raises(DataError, match="elements needs at least two classes, has 1"):
+        data.class_names(table, ("elements",))
+
+
+def test_a_class_that_the_classifier_does_not_know(tmp_path: Path) -> None:
+    table = pd.DataFrame({"elements": ["whale"]})
+    with pytest.raises(DataError, match="'whale', which the classifier does not know; it knows"):
+        data.targets(table, {"elements": ("waste", "fauna")})

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from classify.backbones import WeightsError, feature_map, load_backbone
+from classify.backbones import Trunk, WeightsError, feature_map, load_backbone
 from classify.model import Classifier, ModelConfig, load_classifier, pool_map, save_classifier
 from classify.runs import RunError, start_run
 
@@ -13,7 +13,9 @@ from classify.runs import RunError, start_run
 @pytest.fixture(scope="module")
 def model() -> Classifier:
     torch.manual_seed(0)
-    return Classifier(ModelConfig(("waste", "fauna"), height=96, width=128)).eval()
+    return Classifier(
+        ModelConfig({"elements": ("waste", "fauna")}, height=96, width=128, locator=False)
+    ).eval()
 
 
 def _images(model: Classifier, n: int = 2) -> torch.Tensor:
@@ -30,7 +32,9 @@ def test_logits_are_the_pool_of_the_map(model: Classifier) -> None:
 
 def test_mean_pool_equals_a_linear_head_on_the_averaged_features() -> None:
     torch.manual_seed(0)
-    model = Classifier(ModelConfig(("a", "b"), height=64, width=64, pool="mean")).eval()
+    model = Classifier(
+        ModelConfig({"floor": ("a", "b")}, height=64, width=64, locator=False)
+    ).eval()
     with torch.inference_mode():
         output = model(_images(model))
         expected = model.head(output.features.mean(dim=(2, 3)))
@@ -42,7 +46,9 @@ def test_maps_equal_those_of_grad_cam_for_a_mean_pool() -> None:
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     torch.manual_seed(0)
-    model = Classifier(ModelConfig(("a", "b"), height=96, width=128, pool="mean")).eval()
+    model = Classifier(
+        ModelConfig({"floor": ("a", "b")}, height=96, width=128, locator=False)
+    ).eval()
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
@@ -51,11 +57,11 @@ def test_maps_equal_those_of_grad_cam_for_a_mean_pool() -> None:
             self.last = torch.nn.Identity()
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
-            features = self.last(feature_map(self.model.backbone, images))
+            features = self.last(self.model.trunk.last_map(images))
             return self.model.head(features.mean(dim=(2, 3)))
 
     images = _images(model, 1)
-    normalised = (images.permute(0, 3, 1, 2).float() / 255 - model.mean) / model.std
+    normalised = model.trunk.normalised(images)
     wrapped = Logits()
     with GradCAM(wrapped, [wrapped.last]) as cam:
         logits = cam.activations_and_grads(normalised)
@@ -69,7 +75,9 @@ def test_maps_equal_those_of_grad_cam_for_a_mean_pool() -> None:
 
 
 def test_crop_and_resize_are_part_of_the_model() -> None:
-    config = ModelConfig(("a", "b"), height=50, width=60, crop=0.5)
+    config = ModelConfig(
+        {"floor": ("a", "b")}, height=50, width=60, crop_width=0.5, crop_height=0.5
+    )
     model = Classifier(config)
     frame = np.zeros((200, 400, 3), np.uint8)
     frame[50:150, 100:300] = 255
@@ -98,15 +106,17 @@ def test_a_saved_classifier_is_the_same_and_changes_are_noticed(
         load_classifier(tmp_path)
 
 
-@pytest.mark.parametrize("settings", [{"pool": "max"}, {"crop": 0.0}, {"crop": 1.5}])
+@pytest.mark.parametrize(
+    "settings", [{"pool": "max"}, {"crop_width": 0.0}, {"crop_height": 1.5}, {"levels": 3}]
+)
 def test_wrong_settings_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(RunError, match="--"):
-        ModelConfig(("a", "b"), **settings)
+        ModelConfig({"floor": ("a", "b")}, **settings)
 
 
 def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(RunError, match="unknown setting 'poool'"):
-        ModelConfig.from_dict({"classes": ["a"], "poool": "mean"})
+        ModelConfig.from_dict({"heads": {"floor": ["a"]}, "poool": "mean"})
 
 
 @pytest.mark.parametrize(
@@ -118,6 +128,50 @@ def test_the_map_of_any_architecture_has_channels_first(name: str) -> None:
         features = feature_map(backbone, torch.zeros(1, 3, 224, 224))
     assert features.shape[:2] == (1, backbone.num_features)
     assert features.ndim == 4
+
+
+def test_two_levels_join_the_map_of_the_stage_before() -> None:
+    backbone = load_backbone("resnet18", "none")
+    images = torch.zeros(1, 64, 96, 3, dtype=torch.uint8)
+    with torch.inference_mode():
+        last, joined = Trunk(backbone)(images), Trunk(backbone, levels=2)(images)
+    assert joined.shape == (1, 512 + 256, 2, 3)
+    assert torch.allclose(joined[:, :512], last, atol=1e-5)
+    assert Trunk(backbone, levels=2).channels == 768
+
+
+def test_a_transformer_takes_the_input_size_of_the_classifier() -> None:
+    config = ModelConfig(
+        {"floor": ("a", "b")}, backbone="vit_tiny_patch16_224", weights="none", height=64, width=96
+    )
+    with torch.inference_mode():
+        assert Classifier(config).eval()(_images_of(64, 96)).maps.shape == (1, 2, 4, 6)
+
+
+def test_the_locator_says_where_and_has_no_say_in_what() -> None:
+    config = ModelConfig({"floor": ("a", "b")}, height=64, width=64)
+    model = Classifier(config).eval()
+    with torch.inference_mode():
+        before = model(_images_of(64, 64))
+        model.locator.weight.mul_(3)
+        after = model(_images_of(64, 64))
+    assert torch.equal(before.logits, after.logits)
+    assert not torch.equal(before.maps, after.maps)
+
+
+def test_probabilities_of_each_task_sum_to_one() -> None:
+    heads = {"floor": ("sandy", "reef"), "elements": ("fauna", "algae", "waste")}
+    model = Classifier(ModelConfig(heads, height=64, width=64)).eval()
+    found = model.probabilities(torch.randn(4, 5))
+    assert torch.allclose(found[:, model.config.span("floor")].sum(1), torch.ones(4))
+    assert torch.allclose(found[:, model.config.span("elements")].sum(1), torch.ones(4))
+    with pytest.raises(RunError, match="knows floor, elements, not 'kelp'"):
+        model.config.span("kelp")
+
+
+def _images_of(height: int, width: int) -> torch.Tensor:
+    pixels = np.random.default_rng(0).integers(0, 255, (1, height, width, 3), np.uint8)
+    return torch.from_numpy(pixels)
 
 
 def test_weights_from_a_file_of_the_user(tmp_path: Path) -> None:

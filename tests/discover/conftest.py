@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from pycocotools import mask as coco
 
-from classify.train import TrainConfig, train
+from classify.settings import TrainConfig
+from classify.train import train
 from discover import frames
 from discover.survey import Survey, open_survey
 
@@ -25,7 +26,7 @@ def model(footage: Path, truth: pd.DataFrame, tmp_path_factory: pytest.TempPathF
         labels, index=False
     )
     out = tmp_path_factory.mktemp("runs") / "elements"
-    train(labels, out, config=TrainConfig(epochs=3, split="random"), height=96, width=160)
+    train(labels, out, config=TrainConfig(split="random"), height=96, width=160)
     return out
 
 

@@ -1,0 +1,373 @@
+"""Balanced accuracy on dives that were not trained on: heads, tasks, and a few labels of a new dive.
+
+A frozen backbone reads every image once; all heads below are fitted on the same features, in folds
+that share no dive. Nothing is chosen by the fold that is scored.
+
+    python benchmarks/across_dives.py --elements frames.csv [--floor FOLDER] [--coco annotations.json]
+"""
+
+import argparse
+import json
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from record import record
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from classify import data as labelled
+from classify.device import place
+from classify.evaluate import score
+from classify.head import (
+    Features,
+    Floats,
+    Rows,
+    Supervision,
+    adapt_head,
+    choose_strength,
+    fit_head,
+)
+from classify.model import Classifier, ModelConfig, load_classifier
+from classify.splits import balanced_weights, inner_parts
+from classify.stored import feature_maps, logits_of_maps, prepare_images
+
+SEEDS = (0, 1, 2)
+LABELLED = (1, 2, 3, 5)  # bursts of each new dive
+SAME_SCENE = 0.7  # cosine of centred features, below which a frame begins a new burst
+
+
+@dataclass
+class Set:
+    """Labelled images and their averaged features.
+
+    Attributes:
+        table: columns `path, dive, burst` and the tasks.
+        model: the classifier whose trunk read them; its heads are fitted anew for each fold.
+        averaged: float16 [rows, channels, 1, 1].
+    """
+
+    table: pd.DataFrame
+    model: Classifier
+    averaged: Floats
+
+
+def read(table: pd.DataFrame, config: ModelConfig, trunk: Path | None = None) -> Set:
+    """Read all images once."""
+    model = Classifier(config)
+    if trunk is not None:
+        model.trunk.load_state_dict(load_classifier(trunk).trunk.state_dict())
+    model = model.eval()
+    place(model)
+    with tempfile.TemporaryDirectory() as folder:
+        table, images = prepare_images(model, table, Path(folder))
+        maps = feature_maps(model, images, Path(folder) / "maps")
+        parts = [
+            maps[i : i + 256].astype(np.float32).mean((2, 3)) for i in range(0, len(maps), 256)
+        ]
+    averaged = np.concatenate(parts).astype(np.float16)[..., None, None]
+    return Set(table, model, averaged)
+
+
+def folds(table: pd.DataFrame, task: str, number: int, seed: int = 0) -> list[tuple[Rows, Rows]]:
+    """Return (train, test) rows by dive, or at random where dives are unknown."""
+    labels = table[task].to_numpy()
+    if table["dive"].isna().any():
+        split = StratifiedKFold(number, shuffle=True, random_state=seed).split(labels, labels)
+    else:
+        grouped = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
+        split = grouped.split(labels, labels, table["dive"])
+    return list(split)
+
+
+def supervise(table: pd.DataFrame, config: ModelConfig, rows: Rows, seed: int = 0) -> Supervision:
+    """Return targets and weights; weights are those of the training rows alone."""
+    tasks = tuple(config.heads)
+    by = "random" if table["dive"].isna().any() else "dive"
+    parts = inner_parts(table.iloc[rows], tasks, by=by, seed=seed)
+    weights = np.zeros((len(table), len(tasks)), np.float32)
+    for column, task in enumerate(tasks):
+        weights[rows, column] = balanced_weights(table[task].iloc[rows], table["dive"].iloc[rows])
+    return Supervision(
+        labelled.targets(table, config.heads), weights, rows, rows[:0], [rows[p] for p in parts]
+    )
+
+
+def fitted(data: Set, rows: Rows, strength: float | None = None) -> tuple[Classifier, Features]:
+    """Fit the heads on `rows`; None chooses the strength by dives among them."""
+    features, known = (
+        Features(data.averaged, "mean"),
+        supervise(data.table, data.model.config, rows),
+    )
+    if strength is None:
+        strength = choose_strength(features, known, data.model.config)[0]
+    moments = fit_head(data.model.head, features, rows, known, data.model.config, strength)
+    data.model.feature_mean.copy_(moments[0])
+    data.model.feature_deviation.copy_(moments[1])
+    return data.model, features
+
+
+def balanced(
+    logits: Floats, table: pd.DataFrame, rows: Rows, config: ModelConfig, task: str
+) -> dict:
+    """Return the scores of one task's logits for `rows`."""
+    classes, span = config.heads[task], config.span(task)
+    truth = np.array([classes.index(label) for label in table[task].iloc[rows]])
+    return score(truth, logits[:, span].argmax(1), classes)
+
+
+def cross(data: Set, task: str, number: int, seed: int = 0, strength: float | None = None) -> dict:
+    """Return the scores over folds: each fold's balanced accuracy, and of all together."""
+    config, table = data.model.config, data.table
+    rows_of_task = np.flatnonzero(table[task].notna())
+    each, all_logits = [], np.zeros((len(table), len(config.classes)), np.float32)
+    for train, test in folds(table.iloc[rows_of_task], task, number, seed):
+        others = np.flatnonzero(table[task].isna())  # the other task's images train along
+        rows = np.union1d(rows_of_task[train], others)
+        model, _ = fitted(data, rows, strength)
+        test = rows_of_task[test]
+        all_logits[test] = logits_of_maps(model, data.averaged[test])
+        each.append(balanced(all_logits[test], table, test, config, task)["balanced_accuracy"])
+    whole = balanced(all_logits[rows_of_task], table, rows_of_task, config, task)
+    return {"folds": each, **whole}
+
+
+def random_split(data: Set, task: str, number: int) -> float:
+    """Return the mean score over random folds: what leaks."""
+    unknown = replace_dives(data)
+    return float(np.mean(cross(unknown, task, number)["folds"]))
+
+
+def replace_dives(data: Set) -> Set:
+    """Return the data as if dives were unknown."""
+    return Set(data.table.assign(dive=None), data.model, data.averaged)
+
+
+def row(name: str, scores: list[dict]) -> list[object]:
+    """Return a line of the table: mean of folds, all folds together, accuracy; over seeds."""
+    means = [np.mean(s["folds"]) for s in scores]
+    names = list(scores[0]["recall"])
+    recalls = " ".join(f"{n} {np.mean([s['recall'][n] for s in scores]):.2f}" for n in names)
+    return [
+        name,
+        _spread(means),
+        _spread([s["balanced_accuracy"] for s in scores]),
+        f"{np.mean([s['accuracy'] for s in scores]):.3f}",
+        recalls,
+    ]
+
+
+def _spread(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{np.mean(values):.3f}" + (f" ({low:.3f} to {high:.3f})" if high > low else "")
+
+
+def with_bursts(data: Set) -> Rows:
+    """Number the bursts: runs of frames of a dive that look like the first of the run."""
+    vectors = data.averaged[:, :, 0, 0].astype(np.float32)
+    vectors = vectors - vectors.mean(0)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    numbers, number = np.zeros(len(vectors), int), -1
+    for _, rows in data.table.sort_values("path").groupby("dive", sort=False):
+        first = None
+        for place_ in rows.index:
+            if first is None or vectors[place_] @ vectors[first] < SAME_SCENE:
+                number, first = number + 1, place_
+            numbers[place_] = number
+    return numbers
+
+
+def adapted(data: Set, task: str, number: int) -> list[list[object]]:
+    """Return the curve: labelled bursts of each new dive, score on its other bursts."""
+    table, bursts = data.table, with_bursts(data)
+    found: dict[tuple[int, int], list[tuple[Rows, Floats, Floats, Floats]]] = defaultdict(list)
+    for train, test in folds(table, task, number):
+        model, features = fitted(data, train)
+        start = {key: value.clone() for key, value in model.state_dict().items()}
+        for seed in SEEDS:
+            rng = np.random.default_rng(seed)
+            order = {
+                dive: rng.permutation(np.unique(bursts[test][(table["dive"].iloc[test] == dive)]))
+                for dive in sorted(table["dive"].iloc[test].unique())
+            }
+            for count in LABELLED:
+                chosen = np.concatenate([numbers[:count] for numbers in order.values()])
+                rows = test[np.isin(bursts[test], chosen)]
+                rest = np.setdiff1d(test, rows)
+                before = logits_of_maps(model, data.averaged[rest])
+                adapt_head(model, features, supervise_few(table, model.config, rows), 1e-3)
+                after = logits_of_maps(model, data.averaged[rest])
+                model.load_state_dict(start)
+                common = table.iloc[rows].groupby("dive")[task].agg(lambda c: c.mode()[0])
+                of_dive = table["dive"].iloc[rest].map(common)
+                majority = np.stack([of_dive == c for c in model.config.classes], 1) * 1.0
+                found[count, seed].append((rest, before, after, majority))
+    lines = []
+    for count in LABELLED:
+        columns = defaultdict(list)
+        for seed in SEEDS:
+            rest = np.concatenate([part[0] for part in found[count, seed]])
+            for name, place_ in (("before", 1), ("after", 2), ("majority", 3)):
+                logits = np.concatenate([part[place_] for part in found[count, seed]])
+                scores = balanced(logits, table, rest, data.model.config, task)
+                columns[name].append(scores["balanced_accuracy"])
+            columns["frames"].append(len(rest))
+        lines.append(
+            [count, int(np.mean(columns["frames"]))]
+            + [_spread(columns[name]) for name in ("before", "after", "majority")]
+        )
+    return lines
+
+
+def supervise_few(table: pd.DataFrame, config: ModelConfig, rows: Rows) -> Supervision:
+    """Return the supervision of a few labelled rows."""
+    weights = np.zeros((len(table), len(config.heads)), np.float32)
+    for column, task in enumerate(config.heads):
+        weights[rows, column] = balanced_weights(table[task].iloc[rows], table["dive"].iloc[rows])
+    return Supervision(labelled.targets(table, config.heads), weights, rows, rows[:0], [])
+
+
+def all_labels(table: pd.DataFrame, coco: Path, classes: tuple[str, ...]) -> pd.Series:
+    """Return every class that an image shows, parted by "|"; the main one where COCO has none."""
+    found = json.loads(coco.read_text())
+    names = {c["id"]: c["supercategory"] for c in found["categories"]}
+    files = {i["id"]: Path(i["file_name"]).name for i in found["images"]}
+    shown: dict[str, set[str]] = defaultdict(set)
+    for annotation in found["annotations"]:
+        if names[annotation["category_id"]] in classes:
+            shown[files[annotation["image_id"]]].add(names[annotation["category_id"]])
+    main = table["elements"]
+    return pd.Series(
+        [
+            "|".join(sorted(shown[Path(p).name] | {m}))
+            for p, m in zip(table["path"], main, strict=True)
+        ],
+        table.index,
+    )
+
+
+HEADER = ("head", "mean of folds", "all folds", "accuracy", "recall")
+
+
+def elements(args: argparse.Namespace) -> Set:
+    """Measure what carries over to other dives."""
+    table = labelled.read_labels(args.elements, tasks=("elements",))
+    heads = labelled.class_names(table, ("elements",))
+    data = read(table, ModelConfig(heads, locator=False))
+    rows = [
+        row("weak penalty (1e-4), as before", [cross(data, "elements", 3, s, 1e-4) for s in SEEDS]),
+        row("penalty 1e-3", [cross(data, "elements", 3, s, 1e-3) for s in SEEDS]),
+        row("penalty 3e-2", [cross(data, "elements", 3, s, 3e-2) for s in SEEDS]),
+        row(
+            "chosen by inner dives (what `train` does)",
+            [cross(data, "elements", 3, s) for s in SEEDS],
+        ),
+    ]
+    first = cross(data, "elements", 3)
+    rows.append(row("the same, split of seed 0 alone", [first]))
+    rows.append(
+        [
+            "RANDOM frames, for comparison: leaks",
+            f"{random_split(data, 'elements', 3):.3f}",
+            "",
+            "",
+            "",
+        ]
+    )
+    if args.coco:
+        several = replace(data.model.config, multilabel=True)
+        multi = Set(
+            table.assign(elements=all_labels(table, args.coco, heads["elements"])),
+            Classifier(several),
+            data.averaged,
+        )
+        rows.append(row("--multilabel, main class by the likeliest", [multilabel(multi, data)]))
+    record("Elements on other dives", HEADER, rows, NOTE)
+    record(
+        "A few labels of the new dives",
+        (
+            "labelled bursts a dive",
+            "frames scored",
+            "before",
+            "adapted",
+            "commonest label of the dive",
+        ),
+        adapted(data, "elements", 3),
+        "`classify adapt`, three seeds of which bursts are labelled; scored on the other bursts of "
+        "the same dives, all folds together. Dives here are short and mostly show one class, so that "
+        "its commonest label is a strong rival; it says nothing of a dive with several.",
+    )
+    return data
+
+
+def multilabel(multi: Set, single: Set) -> dict:
+    """Return the single-label scores of a classifier that was trained with several labels."""
+    each, logits = [], np.zeros((len(multi.table), len(multi.model.config.classes)), np.float32)
+    for train, test in folds(single.table, "elements", 3):
+        model, _ = fitted(multi, train)
+        logits[test] = logits_of_maps(model, multi.averaged[test])
+        scores = balanced(logits[test], single.table, test, single.model.config, "elements")
+        each.append(scores["balanced_accuracy"])
+    rows = np.arange(len(single.table))
+    return {"folds": each, **balanced(logits, single.table, rows, single.model.config, "elements")}
+
+
+NOTE = (
+    "EfficientNet-Lite0, frozen, 512x352; three folds by dive, three seeds of the split "
+    "(mean, lowest to highest)."
+)
+
+
+def floor_and_both(args: argparse.Namespace) -> None:
+    """Measure the floor alone, and both tasks in one network beside each alone."""
+    table = labelled.read_labels(args.floor, tasks=("floor",))
+    heads = labelled.class_names(table, ("floor",))
+    rows = []
+    for levels in (1, 2):
+        config = ModelConfig(heads, levels=levels, height=224, width=224, locator=False)
+        data = read(table, config)
+        scores = [cross(data, "floor", 5, s) for s in SEEDS]
+        rows.append(row(f"{levels} level{'s' * (levels > 1)}, 224x224", scores))
+    record("Floor", HEADER, rows, "EfficientNet-Lite0, frozen; five random folds (dives unknown).")
+    if not args.elements:
+        return
+    joined = labelled.read_labels([args.floor, args.elements], tasks=labelled.BOTH)
+    both_heads = labelled.class_names(joined, labelled.BOTH)
+    joined["dive"] = joined["dive"].fillna(joined["path"])  # a floor patch is a dive of its own
+    both = read(joined, ModelConfig(both_heads, levels=2, locator=False))
+    rows = []
+    for task, number in (("floor", 5), ("elements", 3)):
+        known = both.table[task].notna().to_numpy()
+        alone = Set(
+            both.table[known].reset_index(drop=True),
+            Classifier(replace(both.model.config, heads={task: both_heads[task]})),
+            both.averaged[known],
+        )
+        rows.append(row(f"{task}: alone", [cross(alone, task, number, s) for s in SEEDS]))
+        rows.append(row(f"{task}: --both", [cross(both, task, number, s) for s in SEEDS]))
+    record(
+        "Both tasks in one network",
+        HEADER,
+        rows,
+        "EfficientNet-Lite0, frozen, 512x352, two levels. One forward pass of one trunk instead of "
+        "two: half the cost.",
+    )
+
+
+def main() -> None:
+    """Run what the arguments allow."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--elements", type=Path)
+    parser.add_argument("--coco", type=Path)
+    parser.add_argument("--floor", type=Path)
+    args = parser.parse_args()
+    if args.elements:
+        elements(args)
+    if args.floor:
+        floor_and_both(args)
+
+
+if __name__ == "__main__":
+    main()
