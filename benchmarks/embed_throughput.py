@@ -23,7 +23,8 @@ from record import record
 from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
 from classify.images import Decoded
 from classify.model import load_classifier
-from classify.train import TrainConfig, train
+from classify.settings import TrainConfig
+from classify.train import train
 from discover.crops import crop_pixels, cut_region
 from discover.demo.survey import render_survey
 from discover.embed import embed
@@ -50,7 +51,7 @@ def make_inputs(folder: Path, frames: int) -> tuple[list[Path], Path]:
         {"image": truth["path"], "label": truth["element"], "dive": truth["dive"]}
     )
     labels.to_csv(source / "labels.csv", index=False)
-    config = TrainConfig(split="random", epochs=5)  # its score is of no interest here
+    config = TrainConfig(split="random", strength=0.01)  # its score is of no interest here
     train(source / "labels.csv", folder / "model", config=config)
     return sorted(footage.iterdir()), folder / "model"
 

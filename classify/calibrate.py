@@ -72,6 +72,7 @@ def sure_threshold(confidence: Floats, right: Bools, *, wanted: float = 0.9) -> 
     """
     order = np.argsort(-confidence, kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    share[:-1][np.diff(confidence[order]) == 0] = 0  # images as confident are sure together
     few = max(1, len(order) // 10)  # of fewer than a tenth, the share is chance
     enough = np.flatnonzero(share[few - 1 :] >= wanted)
     last = few - 1 + (int(enough[-1]) if len(enough) else 0)

@@ -31,6 +31,7 @@ def train(
     size: tuple[int, int] = (352, 512),
     crop: float = 1.0,
     crop_width: float | None = None,
+    hide_vehicle: Flag = False,
     pool: Literal["mean", "topk"] = "mean",
     levels: Literal[1, 2] | None = None,
     multilabel: Flag = False,
@@ -75,6 +76,8 @@ def train(
         Share of the frame, from its centre, that is looked at: 0.67 hides a vehicle at the sides.
     crop_width
         The same for the width alone.
+    hide_vehicle
+        Put the mean colour in place of what never changes within a dive.
     pool
         mean is the usual global average; topk averages the strongest positions of the map.
     levels
@@ -143,6 +146,7 @@ def train(
             width=size[1],
             crop_width=crop_width or crop,
             crop_height=crop,
+            hide_vehicle=hide_vehicle,
             pool=pool,
             locator=task != "floor" and pool == "mean",
             levels=levels or (2 if task == "floor" else 1),
@@ -153,7 +157,7 @@ def train(
         return
     for line in training_lines(done.info["counts"], split):
         say(line)
-    say(f"run folder: {out}")
+    say(f"report: {out / 'report.html'}")
 
 
 @app.command

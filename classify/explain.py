@@ -70,12 +70,15 @@ class Explainer:
         place(self.model)
         self._method = method
 
-    def __call__(self, path: Path, *, class_name: str | None = None) -> Explanation:
+    def __call__(
+        self, path: Path, *, class_name: str | None = None, task: str | None = None
+    ) -> Explanation:
         """Explain one image.
 
         Args:
             path: the image.
-            class_name: the class to explain; None takes the likeliest of the main task.
+            class_name: the class to explain; None takes the likeliest of the task.
+            task: "floor" or "elements"; None takes that of the class, or the main one.
 
         Raises:
             ImageError: the file cannot be read.
@@ -85,13 +88,13 @@ class Explainer:
         images = as_batch([self.model.prepare(frame.pixels)], best_device())
         with torch.inference_mode():
             output = self.model(images)
+            maps = class_maps(output.features, self.model.head)
         probabilities = self.model.probabilities(output.logits)[0]
-        number = self._number(class_name, probabilities)
+        number = self._number(class_name, task, probabilities)
         if self._method == LOCATOR:
             heat = output.maps[0, number].cpu().numpy()
         elif self._method == EXACT:
-            maps = class_maps(output.features, self.model.head)
-            heat = maps[0, number].cpu().detach().numpy()
+            heat = maps[0, number].cpu().numpy()
         else:
             heat = _grad_cam(self.model, images, number, self._method)
         heat = _stretched(heat)
@@ -102,14 +105,16 @@ class Explainer:
             self._overlay(frame.pixels, heat),
         )
 
-    def _number(self, class_name: str | None, probabilities: Tensor) -> int:
+    def _number(self, class_name: str | None, task: str | None, probabilities: Tensor) -> int:
         config = self.model.config
+        tasks = [task] if task is not None else list(config.heads)
         if class_name is None:
-            span = config.span(config.main_task)
+            span = config.span(task or config.main_task)
             return span.start + int(probabilities[span].argmax())
-        if class_name not in config.classes:
-            raise RunError(f"--class {class_name!r} is none of {', '.join(config.classes)}")
-        return config.classes.index(class_name)
+        for name in tasks:
+            if class_name in config.heads[name]:
+                return config.span(name).start + config.heads[name].index(class_name)
+        raise RunError(f"--class {class_name!r} is none of {', '.join(config.classes)}")
 
     def _overlay(self, pixels: Pixels, heat: Heat) -> Pixels:
         """Lay the heat, in colours, over the part of the frame that the model looks at."""

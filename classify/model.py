@@ -38,6 +38,7 @@ class ModelConfig(Config):
         width: columns of the input, pixels.
         crop_width: share of the frame's width that is looked at, from its centre.
         crop_height: share of its height likewise.
+        hide_vehicle: put the mean colour in place of what never changes within a dive.
         pool: "mean" over the positions of the map, or "topk": the mean of the strongest ones.
         top: share of the positions that "topk" averages.
         locator: a second head, pooled by "topk", whose maps say where; it has no say in what. The
@@ -55,6 +56,7 @@ class ModelConfig(Config):
     width: int = 512
     crop_width: float = 1.0
     crop_height: float = 1.0
+    hide_vehicle: bool = False
     pool: str = "mean"
     top: float = 0.085
     locator: bool = True
@@ -221,7 +223,13 @@ def load_classifier(folder: Path) -> Classifier:
         raise RunError(f"--model {folder}: {WEIGHTS_FILE} is not the file that was written")
     config = ModelConfig.from_dict(described["model"])
     model = Classifier(config, load_backbone(config.backbone, "none"))
-    model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    except RuntimeError as error:
+        raise RunError(
+            f"--model {folder} was written by another version of this software: train it again "
+            f"({str(error).splitlines()[0]})"
+        ) from error
     return model.eval()
 
 

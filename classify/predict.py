@@ -1,9 +1,8 @@
 """What new frames show: class, probability, and whether that is sure."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from classify.images import SUFFIXES, Pixels
 from classify.model import Classifier, ModelConfig, as_batch, load_classifier
 from classify.runs import RunError, write_atomic
 from classify.stored import prepared
+from classify.vehicle import hide, learn_masks
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,14 @@ class Predictor:
         place(self.model)
 
     def __call__(
-        self, paths: list[Path], progress: Progress | None = None
+        self,
+        paths: list[Path],
+        progress: Progress | None = None,
+        *,
+        dives: Sequence[str | None] | None = None,
     ) -> Iterator[list[Prediction] | None]:
         """Yield the predictions for each path, None where the file cannot be read."""
-        for logits in self.logits(paths, progress):
+        for logits in self.logits(paths, progress, dives=dives):
             if logits is None:
                 yield None
                 continue
@@ -62,15 +66,24 @@ class Predictor:
             yield _named(probabilities.numpy(), self.model.config)
 
     def logits(
-        self, paths: list[Path], progress: Progress | None = None
+        self,
+        paths: list[Path],
+        progress: Progress | None = None,
+        *,
+        dives: Sequence[str | None] | None = None,
     ) -> Iterator[npt.NDArray[np.float32] | None]:
         """Yield the logits [classes] for each path, None where the file cannot be read.
 
         JPEGs are decoded at the scale that is needed, ahead of the network; memory does not grow
         with the number of files.
+
+        Args:
+            paths: the images.
+            progress: called with (images done, images in all).
+            dives: the dive of each, for a classifier that hides the vehicle; None takes the folder.
         """
         done = 0
-        for batch in made_ahead(partial(prepared, self.model), paths, batch=_BATCH):
+        for batch in made_ahead(self._reader(paths, dives), range(len(paths)), batch=_BATCH):
             sound = [image for image in batch if image is not None]
             rows = iter(self._forward(sound) if sound else ())
             for image in batch:
@@ -78,6 +91,25 @@ class Predictor:
             done += len(batch)
             if progress:
                 progress(done, len(paths))
+
+    def _reader(
+        self, paths: list[Path], dives: Sequence[str | None] | None
+    ) -> Callable[[int], Pixels | None]:
+        """Return what gives the image of a row as the model sees it."""
+
+        def read(row: int) -> Pixels | None:
+            return prepared(self.model, paths[row])
+
+        if not self.model.config.hide_vehicle:
+            return read
+        of_row = [str(path.parent) for path in paths] if dives is None else dives
+        masks = learn_masks(read, of_row)
+
+        def read_hidden(row: int) -> Pixels | None:
+            image, mask = read(row), masks.get(str(of_row[row]))
+            return image if image is None or mask is None else hide(image, mask)
+
+        return read_hidden
 
     @torch.inference_mode()
     def _forward(self, images: list[Pixels]) -> npt.NDArray[np.float32]:

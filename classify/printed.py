@@ -64,7 +64,7 @@ def leak_lines(counts: dict[str, Any]) -> list[str]:
     return [
         f"leak: heads trained and tested on a random split of these images reach {random:.3f}, "
         f"on the split above {honest:.3f};",
-        f"  the {random - honest:+.3f} between is memory of the dive, not skill",
+        f"  the {random - honest:+.3f} between comes of frames of one dive on both sides",
     ]
 
 

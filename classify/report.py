@@ -15,15 +15,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import torch
 from PIL import Image
 
 from classify import data as labelled
 from classify import figures
 from classify.calibrate import log_softmax
 from classify.explain import Explainer
+from classify.figures_robustness import robustness_figure
+from classify.figures_training import history_figure, split_figure
 from classify.images import ImageError, Pixels, read_image, resize
 from classify.model import ModelConfig
+from classify.page import write_page
 from classify.runs import Run, RunError, read_run
 
 log = logging.getLogger(__name__)
@@ -62,10 +64,10 @@ def write_report(run: Path) -> Path:
     for task, of_task in scores.items():
         parts += _task_figures(trained, task, of_task)
     parts += [*_robustness(run), *_history(trained), "<h2>What it was trained on</h2>"]
-    parts += [figures.split_figure(trained.table, task) for task in scores]
+    parts += [split_figure(trained.table, task) for task in scores]
     parts += [_mistakes(trained, task) for task in scores]
     page = run / REPORT_FILE
-    figures.write_page(parts, page, title=f"{_title(trained)}: {run.resolve().name}")
+    write_page(parts, page, title=f"{_title(trained)}: {run.resolve().name}")
     return page
 
 
@@ -234,8 +236,8 @@ def _cards(task: str, scores: dict[str, Any]) -> str:
     """Return the headline scores of a task."""
     if "mean_average_precision" in scores:
         cards = [
-            (scores["mean_average_precision"], "mean average precision", "over the classes"),
-            (scores["exact"], "all labels right", "share of the images"),
+            _card(scores["mean_average_precision"], "mean average precision", "over the classes"),
+            _card(scores["exact"], "all labels right", "share of the images"),
         ]
     else:
         interval, least = scores["interval"], scores["majority_accuracy"]
@@ -244,28 +246,24 @@ def _cards(task: str, scores: dict[str, Any]) -> str:
             if interval
             else "without an interval: dives unknown, or one only"
         )
+        commonest = f"always the commonest class: {least:.3f}"
         cards = [
-            (scores["balanced_accuracy"], "balanced accuracy", between),
-            (scores["accuracy"], "accuracy", f"always the commonest class: {least:.3f}"),
+            _card(scores["balanced_accuracy"], "balanced accuracy", between),
+            _card(scores["accuracy"], "accuracy", commonest, bad=scores["accuracy"] < least),
         ]
-        if scores["calibration"]:
-            before = scores["calibration"]["error_before"]
-            cards.append(
-                (
-                    scores["calibration"]["error"],
-                    "calibration error (ECE)",
-                    f"before the temperature: {before:.3f}",
-                )
-            )
-    shown = "".join(
-        f'<div class="card"><b>{value:.3f}</b>{html.escape(name)}<span>{html.escape(more)}</span>'
-        "</div>"
-        for value, name, more in cards
-    )
+    if scores["calibration"]:
+        found = scores["calibration"]
+        before = f"before the temperature: {found['error_before']:.3f}"
+        cards.append(_card(found["error"], "calibration error (ECE)", before))
     return (
         f"<h2>{html.escape(task.capitalize())}, on {scores['images']:,} held-out images</h2>"
-        f'<div class="cards">{shown}</div>'
+        f'<div class="cards">{"".join(cards)}</div>'
     )
+
+
+def _card(value: float, name: str, more: str, *, bad: bool = False) -> str:
+    kind = "card bad" if bad else "card"
+    return f'<div class="{kind}"><b>{value:.3f}</b>{name}<span>{more}</span></div>'
 
 
 def _leak_note(trained: _Trained) -> str:
@@ -316,7 +314,7 @@ def _robustness(run: Path) -> list[Part]:
         command = html.escape(f"classify robustness {shlex.quote(str(run))}")
         return [f"{heading}<p>Not measured yet: <code>{command}</code></p>"]
     table = pd.read_csv(run / "robustness.csv", dtype={"amount": str}, keep_default_na=False)
-    return [heading, figures.robustness_figure(table.astype({"score": float}))]
+    return [heading, robustness_figure(table.astype({"score": float}))]
 
 
 def _history(trained: _Trained) -> list[Part]:
@@ -325,7 +323,7 @@ def _history(trained: _Trained) -> list[Part]:
     if history.empty:
         strength = trained.counts["strength"]
         return [f"{heading}<p>The strength of the penalty was given: {strength:g}.</p>"]
-    return [heading, figures.history_figure(history, tuned_epochs=trained.counts["tuned_epochs"])]
+    return [heading, history_figure(history, tuned_epochs=trained.counts["tuned_epochs"])]
 
 
 def _read_history(run: Path) -> pd.DataFrame:
@@ -347,7 +345,7 @@ def _mistakes(trained: _Trained, task: str) -> str:
         if dive is not None and of_dive[dive] == MOST_OF_A_DIVE:
             continue
         try:
-            shown.append(_mistake(trained.explain, mistake, dive))
+            shown.append(_mistake(trained.explain, mistake, task, dive))
         except ImageError as error:
             log.debug("left out of the report: %s", error)
             gone += 1
@@ -369,7 +367,7 @@ def _mistakes(trained: _Trained, task: str) -> str:
     return f'{heading}<p>{note}</p><div class="mistakes">{"".join(shown)}</div>'
 
 
-def _mistake(explain: Explainer, mistake: dict[Any, Any], dive: str | None) -> str:
+def _mistake(explain: Explainer, mistake: dict[Any, Any], task: str, dive: str | None) -> str:
     """Return one image, as it is and with what spoke for the wrong class.
 
     Raises:
@@ -377,8 +375,7 @@ def _mistake(explain: Explainer, mistake: dict[Any, Any], dive: str | None) -> s
     """
     path, name = Path(mistake["path"]), str(mistake["class_name"])
     frame = read_image(path, min_side=_WIDTH).pixels
-    with torch.inference_mode():  # the exact map needs no gradients
-        overlay = explain(path, class_name=name).overlay
+    overlay = explain(path, class_name=name, task=task).overlay
     verb = "missed" if mistake["missed"] else "named"
     said = (
         f"true <b>{html.escape(str(mistake['true']).replace('|', ', '))}</b>, "

@@ -12,9 +12,12 @@ from classify import data as labelled
 from classify import effects
 from classify.device import place
 from classify.evaluate import headline
+from classify.figures_robustness import robustness_figure
 from classify.head import Floats
 from classify.images import Pixels
 from classify.model import Classifier, load_classifier
+from classify.page import write_page
+from classify.report import REPORT_FILE, write_report
 from classify.runs import write_atomic
 from classify.scoring import Stage, unseen_images
 from classify.stored import logits_of_images, prepare_images
@@ -78,9 +81,9 @@ def measure_robustness(
         found = score_changed(model, table, images, stage("changing"))
         del images  # a memory map; Windows cannot remove the file while it is open
     write_atomic(run / "robustness.csv", found.to_csv(index=False).encode())
-    from classify.figures import robustness_figure, write_page
-
     write_page([robustness_figure(found)], run / "robustness.html", title="Robustness")
+    if (run / REPORT_FILE).is_file():
+        write_report(run)
     return found
 
 

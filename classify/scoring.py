@@ -125,7 +125,8 @@ def logits_of_table(
     predictor = Predictor(model)
     advance = progress("scoring") if progress else None
     paths = [Path(path) for path in table["path"]]
-    found = list(predictor.logits(paths, advance))
+    dives = table["dive"].where(table["dive"].notna(), None).tolist()
+    found = list(predictor.logits(paths, advance, dives=dives))
     readable = [logits is not None for logits in found]
     if not any(readable):
         raise labelled.DataError(f"none of the {len(table)} images can be read")

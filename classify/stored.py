@@ -18,6 +18,7 @@ from classify.data import DataError
 from classify.device import best_device, inference_precision
 from classify.images import ImageError, Pixels, read_image
 from classify.model import Classifier
+from classify.vehicle import hide, learn_masks
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def prepare_images(
         DataError: no file can be read.
     """
     shape = (len(table), model.config.height, model.config.width, 3)
-    images = np.memmap(folder / "images", np.uint8, "w+", shape=shape)
+    images: Pixels = np.memmap(folder / "images", np.uint8, "w+", shape=shape)
     kept: list[int] = []
     seen = 0
     for found in made_ahead(partial(prepared, model), table["path"], batch=_BATCH):
@@ -52,11 +53,21 @@ def prepare_images(
             progress(seen, len(table))
     if not kept:
         raise DataError(f"none of the {len(table)} images can be read, such as {table['path'][0]}")
-    return table.iloc[kept].reset_index(drop=True), images[: len(kept)]
+    table, images = table.iloc[kept].reset_index(drop=True), images[: len(kept)]
+    if model.config.hide_vehicle:
+        dives = table["dive"].where(table["dive"].notna(), None).tolist()
+        masks = learn_masks(lambda row: np.asarray(images[row]), dives)
+        for row, dive in enumerate(dives):
+            if dive in masks:
+                images[row] = hide(images[row], masks[dive])
+    return table, images
 
 
 def prepared(model: Classifier, path: str | Path) -> Pixels | None:
-    """Return the image as the model sees it, or None, with a line in the log, if unreadable."""
+    """Return the image as the model sees it, or None, with a line in the log, if unreadable.
+
+    What hides the vehicle is not yet in it: that takes the other frames of the dive.
+    """
     try:
         return model.prepare(read_image(Path(path), min_side=model.config.min_side).pixels)
     except ImageError as error:

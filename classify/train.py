@@ -13,6 +13,7 @@ import torch
 from classify import data as labelled
 from classify.fit import Fitted, fit
 from classify.model import Classifier, ModelConfig, load_classifier, save_classifier
+from classify.report import log_to_tensorboard, write_report
 from classify.runs import RUN_FILE, Run, RunError, read_run, start_run, write_atomic
 from classify.scoring import score_table
 from classify.settings import TrainConfig
@@ -92,6 +93,8 @@ def train(
     fitted = fit(model, table, config, work, progress or (lambda _stage: None))
     _write(run, model, table, fitted, config)
     shutil.rmtree(work)
+    write_report(out)
+    log_to_tensorboard(out)
     return run
 
 

@@ -185,6 +185,9 @@ class _Worker:
         vectors = [np.zeros((0, self._embedder.dim), np.float32)]
         failed = done = 0
         names = frames.select(["frame_id", "path"]).to_pylist()
+        stored = frames["path"].to_pylist()
+        files = [self._survey.frame_path(path) for path in stored]
+        self._regions.begin(files, stored, frames["dive"].to_pylist())
         with ThreadPoolExecutor(2) as pool:
             for batch in made_ahead(self._read, names, batch=_BATCH):
                 sound = [item for item in batch if item is not None]

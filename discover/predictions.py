@@ -50,7 +50,7 @@ def predict_frames(survey: Survey, model: Path, *, progress: Progress | None = N
     table.set_aside_damaged()
     total, at = survey.count_frames(), 0
     for unit in units:
-        frames = survey.frames.read(["frame_id", "path"], units=[unit])
+        frames = survey.frames.read(["frame_id", "path", "dive"], units=[unit])
         if unit not in set(table.units()):
             table.write(unit, _rows(survey, predictor, frames, _shifted(progress, at, total)))
         at += len(frames)
@@ -74,7 +74,7 @@ def _rows(survey: Survey, predictor: Predictor, frames: pa.Table, progress: Prog
         name: [] for name in ("frame_id", "task", "class", "probability", "sure")
     }
     paths = [survey.frame_path(path) for path in frames["path"].to_pylist()]
-    results = predictor(paths, progress)
+    results = predictor(paths, progress, dives=frames["dive"].to_pylist())
     for frame_id, found in zip(frames["frame_id"].to_pylist(), results, strict=True):
         for prediction in found or []:
             values = (

@@ -15,6 +15,8 @@ from classify.device import best_device, inference_precision, place
 from classify.images import Decoded, Pixels
 from classify.model import Classifier, as_batch, load_classifier
 from classify.runs import file_hash
+from classify.stored import prepared
+from classify.vehicle import hide, learn_masks
 from discover.crops import Cut, cut_from_rle, cut_region
 from discover.saliency import SaliencyConfig, find_regions, normalise
 from discover.survey import SurveyError
@@ -58,6 +60,9 @@ class RegionSource(Protocol):
     @property
     def model_hash(self) -> str | None: ...  # noqa: D102
 
+    def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
+        """Look at a unit of frames before any of them is asked for."""
+
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Return the regions of each frame; `paths` are the frames' stored paths."""
 
@@ -73,11 +78,23 @@ class ClassifierRegions:
         place(self._model)
         self.min_side = self._model.config.min_side
         self.model_hash: str | None = file_hash(model / "model.safetensors")
+        self._vehicles: dict[str, npt.NDArray[np.bool_]] = {}
         self.key: dict[str, Any] = {"model": self.model_hash, "saliency": self._config.to_dict()}
+
+    def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
+        """Learn the vehicle of each dive, for a classifier that hides it."""
+        if self._model.config.hide_vehicle:
+            masks = learn_masks(lambda row: prepared(self._model, files[row]), dives)
+            found = ((path, masks.get(dive)) for path, dive in zip(paths, dives, strict=True))
+            self._vehicles = {path: mask for path, mask in found if mask is not None}
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Classify the frames and cut out the evidence for the class of each."""
         seen = [self._model.prepare(frame.pixels) for frame in frames]
+        seen = [
+            hide(image, self._vehicles[path]) if path in self._vehicles else image
+            for path, image in zip(paths, seen, strict=True)
+        ]
         maps, probabilities = self._forward(seen)
         return [
             self._regions(frame, pixels, maps[i], probabilities[i])
@@ -159,6 +176,9 @@ class BoxRegions:
                 )
             self._objects[annotation["image_id"]].append((name, annotation))
 
+    def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
+        """Need nothing beforehand."""
+
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Return what the file says of each frame; a frame that it does not name has no regions."""
         return [self._of_frame(path, frame) for path, frame in zip(paths, frames, strict=True)]
@@ -205,6 +225,9 @@ class WholeFrame:
     def __init__(self, *, min_side: int = 224) -> None:
         self.min_side = min_side
         self.key: dict[str, Any] = {}
+
+    def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
+        """Need nothing beforehand."""
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Return one region for each frame."""

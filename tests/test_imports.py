@@ -12,11 +12,21 @@ HEAVY = {"torch", "timm", "umap", "numba", "faiss", "hdbscan", "sklearn", "pytor
 LIGHT = ["classify.classes", "classify.runs", "classify.images", "classify.console", "app"]
 LIGHT += ["discover", "discover.survey", "discover.tables", "discover.labels", "discover.summary"]
 RANK = {"classify": 0, "discover": 1, "app": 2}
-STAGES = {"frames", "saliency", "crops", "regions", "embed", "project", "cluster"}
+STAGES = {
+    "frames",
+    "saliency",
+    "crops",
+    "regions",
+    "embed",
+    "project",
+    "density",
+    "cluster",
+    "predictions",
+}
 ALLOWED = {
     "regions": {"saliency", "crops"},
     "embed": {"crops", "regions"},
-    "cluster": {"project"},
+    "cluster": {"project", "density"},
 }
 
 

@@ -13,7 +13,10 @@ import pytest
 
 from classify import figures, report
 from classify.evaluate import evaluate_task
+from classify.figures_robustness import robustness_figure
+from classify.figures_training import MOST_DIVES, history_figure, split_figure
 from classify.model import ModelConfig
+from classify.page import COLOURS, write_page
 from classify.report import find_mistakes, log_to_tensorboard, write_report
 from classify.runs import Run, RunError
 from classify.settings import TrainConfig
@@ -102,26 +105,26 @@ def _chosen(figure: go.Figure) -> list[tuple[float, float]]:
 
 
 def test_the_strength_of_least_loss_is_marked() -> None:
-    figure = figures.history_figure(HEADS)
+    figure = history_figure(HEADS)
     assert list(figure.data[0].x) == [0.1, 0.01, 0.001]
     assert _chosen(figure) == [(0.01, 0.4), (0.01, 0.6)]
     assert figure.layout.xaxis.type == "log"
 
 
 def test_both_phases_have_a_panel_and_the_kept_epoch_is_marked() -> None:
-    figure = figures.history_figure(pd.concat([HEADS, EPOCHS]), tuned_epochs=2)
+    figure = history_figure(pd.concat([HEADS, EPOCHS]), tuned_epochs=2)
     assert _chosen(figure)[2:] == [(2, 0.5), (2, 0.8)]
 
 
 def test_tuning_that_brought_nothing_is_said_and_marks_nothing() -> None:
-    figure = figures.history_figure(EPOCHS.drop(columns="score"), tuned_epochs=0)
+    figure = history_figure(EPOCHS.drop(columns="score"), tuned_epochs=0)
     assert not _chosen(figure)
     assert "brought nothing" in figure.layout.annotations[0].text
 
 
 def test_a_history_without_rows_is_refused() -> None:
     with pytest.raises(ValueError, match="the history is empty"):
-        figures.history_figure(pd.DataFrame())
+        history_figure(pd.DataFrame())
 
 
 def _bars(figure: go.Figure) -> dict[tuple[str, str, str], int]:
@@ -142,7 +145,7 @@ def test_the_split_shows_dives_by_class_and_side() -> None:
             "validation": [True, True, True, False, False],
         }
     )
-    figure = figures.split_figure(split, "element")
+    figure = split_figure(split, "element")
     assert _bars(figure) == {
         ("R&amp;D", "&lt;b&gt;", "held out"): 2,
         ("R&amp;D", "fauna", "held out"): 2,
@@ -157,20 +160,20 @@ def test_the_split_shows_dives_by_class_and_side() -> None:
 
 
 def test_past_the_largest_dives_the_others_are_summed() -> None:
-    sizes = {f"d{i:03}": 3 if i < figures.MOST_DIVES else 1 for i in range(figures.MOST_DIVES + 7)}
+    sizes = {f"d{i:03}": 3 if i < MOST_DIVES else 1 for i in range(MOST_DIVES + 7)}
     rows = [(dive, "mud", i == 0) for dive, n in sizes.items() for i in range(n)]
     split = pd.DataFrame(rows, columns=["dive", "floor", "validation"])
-    bars = _bars(figures.split_figure(split, "floor"))
+    bars = _bars(split_figure(split, "floor"))
     assert sum(bars.values()) == len(split)
     assert bars["7 smaller dives", "mud", "held out"] == 7
     assert "d041" not in {dive for dive, _, _ in bars}
 
 
 def test_more_classes_than_colours_are_summed() -> None:
-    names = [f"k{i}" for i in range(len(figures.COLOURS) + 3)]
+    names = [f"k{i}" for i in range(len(COLOURS) + 3)]
     rows = [("d", name, False) for i, name in enumerate(names) for _ in range(20 - i)]
     split = pd.DataFrame(rows, columns=["dive", "floor", "validation"])
-    bars = _bars(figures.split_figure(split, "floor"))
+    bars = _bars(split_figure(split, "floor"))
     assert sum(bars.values()) == len(split)
     assert bars["d", "k0", "trained on"] == 20
     assert ("d", "3 rarer classes", "trained on") in bars
@@ -194,7 +197,7 @@ def _robustness(tasks: tuple[str, ...] = ("floor", "elements")) -> pd.DataFrame:
 
 
 def test_robustness_has_a_panel_a_kind_and_a_colour_a_task() -> None:
-    figure = figures.robustness_figure(_robustness())
+    figure = robustness_figure(_robustness())
     lines = [t for t in figure.data if t.type == "scatter" and t.name == "floor"]
     assert [(list(t.x), list(t.y)) for t in lines] == [
         (["90", "10"], [0.88, 0.5]),
@@ -212,7 +215,7 @@ def test_robustness_has_a_panel_a_kind_and_a_colour_a_task() -> None:
 
 
 def test_one_task_needs_no_legend() -> None:
-    assert not figures.robustness_figure(_robustness(("floor",))).layout.showlegend
+    assert not robustness_figure(_robustness(("floor",))).layout.showlegend
 
 
 class _Page(HTMLParser):
@@ -244,7 +247,7 @@ def _read(path: Path) -> _Page:
 def test_a_page_has_plotly_once_and_asks_for_nothing(tmp_path: Path) -> None:
     bad = figures.confusion_figure(_scores(("</script><img src=x>", "fauna")))
     parts = ["<p>said</p>", bad, figures.recall_figure(_scores()), "<p>more</p>"]
-    figures.write_page(parts, tmp_path / "p.html", title="<b> & c")
+    write_page(parts, tmp_path / "p.html", title="<b> & c")
     page = _read(tmp_path / "p.html")
     assert "<b> & c" in page.text
     assert "img" not in page.tags
@@ -254,13 +257,13 @@ def test_a_page_has_plotly_once_and_asks_for_nothing(tmp_path: Path) -> None:
     places = [text.index(mark) for mark in order]
     assert places == sorted(places)
     once = len(text)
-    figures.write_page(parts[:2], tmp_path / "q.html", title="")
+    write_page(parts[:2], tmp_path / "q.html", title="")
     assert once - len((tmp_path / "q.html").read_text(encoding="utf-8")) < 100_000
 
 
 def test_the_same_parts_give_the_same_page(tmp_path: Path) -> None:
     for name in "ab":
-        figures.write_page([figures.recall_figure(_scores())], tmp_path / name, title="t")
+        write_page([figures.recall_figure(_scores())], tmp_path / name, title="t")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 

@@ -6,7 +6,8 @@ import pytest
 from sklearn.metrics import adjusted_mutual_info_score
 
 from classify.runs import RunError, start_run
-from discover.cluster import ClusterConfig, candidate_sizes, cluster, find_clusters
+from discover.cluster import ClusterConfig, cluster
+from discover.density import candidate_sizes, find_clusters
 from discover.project import ProjectConfig, reduce_linearly, umap_project
 from discover.survey import Survey, SurveyError, concat_rows, open_survey
 from discover.tables import vectors_to_column
