@@ -31,7 +31,7 @@ from classify.head import (
     fit_head,
 )
 from classify.model import Classifier, ModelConfig, load_classifier
-from classify.splits import balanced_weights, inner_parts
+from classify.splits import image_weights, inner_parts
 from classify.stored import feature_maps, logits_of_maps, prepare_images
 
 SEEDS = (0, 1, 2)
@@ -87,12 +87,7 @@ def supervise(table: pd.DataFrame, config: ModelConfig, rows: Rows, seed: int = 
     tasks = tuple(config.heads)
     by = "random" if table["dive"].isna().any() else "dive"
     parts = inner_parts(table.iloc[rows], tasks, by=by, seed=seed)
-    weights = np.zeros((len(table), len(tasks)), np.float32)
-    for column, task in enumerate(tasks):
-        weights[rows, column] = balanced_weights(table[task].iloc[rows], table["dive"].iloc[rows])
-    return Supervision(
-        labelled.targets(table, config.heads), weights, rows, rows[:0], [rows[p] for p in parts]
-    )
+    return replace(supervise_few(table, config, rows), parts=[rows[part] for part in parts])
 
 
 def fitted(data: Set, rows: Rows, strength: float | None = None) -> tuple[Classifier, Features]:
@@ -222,10 +217,9 @@ def adapted(data: Set, task: str, number: int) -> list[list[object]]:
 
 
 def supervise_few(table: pd.DataFrame, config: ModelConfig, rows: Rows) -> Supervision:
-    """Return the supervision of a few labelled rows."""
-    weights = np.zeros((len(table), len(config.heads)), np.float32)
-    for column, task in enumerate(config.heads):
-        weights[rows, column] = balanced_weights(table[task].iloc[rows], table["dive"].iloc[rows])
+    """Return the supervision by some rows, without parts to choose by."""
+    weights = np.zeros((len(table), len(config.classes)), np.float32)
+    weights[rows] = image_weights(table.iloc[rows], config.heads, multilabel=config.multilabel)
     return Supervision(labelled.targets(table, config.heads), weights, rows, rows[:0], [])
 
 

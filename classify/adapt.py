@@ -12,7 +12,7 @@ from classify.head import Features, Supervision, adapt_head, task_score
 from classify.model import Classifier, load_classifier, save_classifier
 from classify.runs import Run, RunError, read_run, start_run, write_atomic
 from classify.scoring import Stage
-from classify.splits import balanced_weights
+from classify.splits import image_weights
 from classify.stored import feature_maps, logits_of_maps, prepare_images
 
 STRENGTH = 1e-3  # of the pull back to the head as it was
@@ -73,7 +73,8 @@ def adapt(
         after = task_score(logits_of_maps(model, maps), known, known.training, config)
         del images, maps  # memory maps; Windows cannot remove the files while they are open
     seen = pd.read_csv(run / "split.csv", dtype={"dive": str, "burst": str})
-    seen = pd.concat([seen, table.assign(validation=False)], ignore_index=True)
+    held_out_before = seen["path"].isin(table["path"])  # they were learnt from now
+    seen = pd.concat([seen[~held_out_before], table.assign(validation=False)], ignore_index=True)
     write_atomic(out / "split.csv", seen.to_csv(index=False).encode())
     digest = save_classifier(model.cpu(), out, adapted_from=str(run))
     done.complete(
@@ -92,11 +93,9 @@ def adapt(
 def supervise(table: pd.DataFrame, model: Classifier) -> Supervision:
     """Return what is known of labelled images, all of them to learn from."""
     heads = model.config.heads
-    weights = [balanced_weights(table[task], table["dive"]) for task in heads]
+    weights = image_weights(table, heads, multilabel=model.config.multilabel)
     rows = np.arange(len(table))
-    return Supervision(
-        labelled.targets(table, heads), np.stack(weights, axis=1), rows, rows[:0], []
-    )
+    return Supervision(labelled.targets(table, heads), weights, rows, rows[:0], [])
 
 
 def _kept(config: dict[str, object]) -> dict[str, object]:

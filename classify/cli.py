@@ -267,8 +267,9 @@ def predict(
             table = survey.table("predictions", done.name).read().to_pandas()
             where = f"{survey.root / 'predictions' / done.name}"
         else:
-            from classify.predict import predict_images, write_predictions
+            from classify.predict import check_ending, predict_images, write_predictions
 
+            check_ending(out)
             table = predict_images(model, images, progress=begin("predicting"))
             write_predictions(table, out)
             where = str(out)

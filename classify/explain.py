@@ -184,6 +184,7 @@ def explain_images(
     explain = Explainer(run, method=method)
     out.mkdir(parents=True, exist_ok=True)
     written = []
+    taken: set[Path] = set()
     for number, path in enumerate(paths, 1):
         try:
             found = explain(path, class_name=class_name)
@@ -191,6 +192,9 @@ def explain_images(
             log.warning("skipped %s", error)
             continue
         target = out / f"{path.stem}-{found.class_name}.jpg"
+        if target in taken:  # frames of two dives may have one name
+            target = out / f"{path.stem}-{found.class_name}-{number}.jpg"
+        taken.add(target)
         cv2.imwrite(str(target), found.overlay[..., ::-1])
         written.append((target, found.class_name, found.probability))
         if progress:

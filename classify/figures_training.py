@@ -161,9 +161,7 @@ def split_figure(split: pd.DataFrame, task: str) -> go.Figure:
             categoryarray=[plain(d) for d in labels],
             range=(len(labels) - 0.4, -0.6),
             tickvals=[plain(d) for d in labels],
-            ticktext=[
-                (f"<b>{shortened(d)}</b>" if d in held_out else shortened(d)) + _GAP for d in labels
-            ],
+            ticktext=[_dive(d, held_out) for d in labels],
             tickfont={"size": 11},
             row=panel,
             col=1,

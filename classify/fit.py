@@ -32,7 +32,7 @@ from classify.head import (
 from classify.images import Pixels
 from classify.model import Classifier, ModelConfig
 from classify.settings import TrainConfig
-from classify.splits import balanced_weights, inner_parts, split
+from classify.splits import image_weights, inner_parts, split
 from classify.stored import Maps, feature_maps, logits_of_images, logits_of_maps, prepare_images
 
 log = logging.getLogger(__name__)
@@ -204,10 +204,9 @@ def _supervision(
     held_out = table["validation"].to_numpy(bool)
     training = np.flatnonzero(~held_out)
     parts = inner_parts(table.iloc[training], tuple(config.heads), by=by, seed=how.seed)
-    weights = [balanced_weights(table[task], table["dive"]) for task in config.heads]
     return Supervision(
         labelled.targets(table, config.heads),
-        np.stack(weights, axis=1),
+        image_weights(table, config.heads, multilabel=config.multilabel),
         training,
         np.flatnonzero(held_out),
         [training[part] for part in parts],

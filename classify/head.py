@@ -39,7 +39,7 @@ class Supervision:
 
     Attributes:
         targets: [rows, classes], 1 or 0, nan where a task's label is unknown.
-        weights: [rows, tasks], by which dives and classes count alike.
+        weights: [rows, classes], by which dives and classes count alike.
         training: rows to learn from.
         held_out: rows that nothing is chosen by, and that scores are for.
         parts: the training rows again, in parts that share no dive.
@@ -194,14 +194,15 @@ class _Linear:
 def _weighted_loss(unseen: Floats, known: Supervision, config: ModelConfig) -> float:
     """Return the weighted loss of the training rows, summed over tasks."""
     rows, total = known.training, 0.0
-    for number, task in enumerate(config.heads):
+    for task in config.heads:
         span = config.span(task)
         logits, targets = unseen[rows, span], known.targets[rows, span]
         if config.multilabel:
-            losses = (np.logaddexp(0, logits) - targets * logits).mean(axis=1)
+            each = np.logaddexp(0, logits) - targets * logits
+            losses = (each * known.weights[rows, span]).mean(axis=1)
         else:
-            losses = -(log_softmax(logits) * targets).sum(axis=1)
-        total += float(np.nansum(losses * known.weights[rows, number]) / len(rows))
+            losses = -(log_softmax(logits) * targets).sum(axis=1) * known.weights[rows, span.start]
+        total += float(np.nansum(losses) / len(rows))
     return total
 
 

@@ -19,10 +19,10 @@ def masked_loss(
         logits: [n, classes].
         targets: [n, classes], 1 or 0; nan where the task's label is unknown.
         config: heads, and whether several labels an image are possible.
-        weights: [n, tasks], of the images in each task; None weighs all alike.
+        weights: [n, classes], see `classify.splits.image_weights`; None weighs all alike.
     """
     total = logits.new_zeros(())
-    for number, task in enumerate(config.heads):
+    for task in config.heads:
         span = config.span(task)
         known = ~targets[:, span.start].isnan()
         if not known.any():
@@ -30,10 +30,10 @@ def masked_loss(
         of_task, wanted = logits[known, span], targets[known, span]
         if config.multilabel:
             losses = functional.binary_cross_entropy_with_logits(of_task, wanted, reduction="none")
+            losses = losses if weights is None else losses * weights[known, span]
             losses = losses.mean(dim=1)
         else:
             losses = functional.cross_entropy(of_task, wanted, reduction="none")
-        if weights is not None:
-            losses = losses * weights[known, number]
+            losses = losses if weights is None else losses * weights[known, span.start]
         total = total + losses.sum() / len(logits)
     return torch.as_tensor(total)

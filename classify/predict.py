@@ -174,11 +174,18 @@ def write_predictions(table: pd.DataFrame, out: Path) -> None:
     Raises:
         RunError: the ending is neither.
     """
-    if out.suffix.lower() == ".csv":
-        write_atomic(out, table.to_csv(index=False).encode())
-    elif out.suffix.lower() == ".parquet":
-        write_atomic(out, table.to_parquet(index=False))
-    else:
+    check_ending(out)
+    is_csv = out.suffix.lower() == ".csv"
+    write_atomic(out, table.to_csv(index=False).encode() if is_csv else table.to_parquet(index=False))
+
+
+def check_ending(out: Path) -> None:
+    """Check, before hours of work, that `out` can be written.
+
+    Raises:
+        RunError: it ends neither in .csv nor in .parquet.
+    """
+    if out.suffix.lower() not in (".csv", ".parquet"):
         raise RunError(f"--out {out} must end in .csv or .parquet")
 
 

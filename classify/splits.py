@@ -151,3 +151,22 @@ def balanced_weights(labels: pd.Series, dives: pd.Series) -> npt.NDArray[np.floa
     weights = 1.0 / (images * dives_of_class).to_numpy(np.float64)
     weights[keys["label"] == ""] = 0.0
     return np.asarray(weights / weights.mean(), np.float32)
+
+
+def image_weights(
+    table: pd.DataFrame, heads: dict[str, tuple[str, ...]], *, multilabel: bool = False
+) -> npt.NDArray[np.float32]:
+    """Return the weight of each image for each class of `heads`, [rows, classes].
+
+    With one label an image, that of its class, the same for all classes of a task. With several,
+    images with a class and images without it count alike in what is learned of that class.
+    """
+    columns = []
+    for task, classes in heads.items():
+        if not multilabel:
+            columns += [balanced_weights(table[task], table["dive"])] * len(classes)
+            continue
+        for name in classes:
+            shown = table[task].map(lambda cell, n=name: str(n in cell.split("|")), "ignore")
+            columns.append(balanced_weights(shown, table["dive"]))
+    return np.stack(columns, axis=1)

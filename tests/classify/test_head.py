@@ -94,14 +94,14 @@ def test_the_head_tells_separable_classes_of_rows_it_has_not_seen() -> None:
     assert (found == targets.argmax(1)).all()
 
 
-def test_a_stronger_penalty_leans_on_fewer_features() -> None:
+@pytest.mark.parametrize("strength", [1e-4, 1e-1])
+def test_heads_of_any_strength_speak_equally_loud(strength: float) -> None:
     averaged, targets = _separable()
-    known = _known(targets)
-    noise = []
-    for strength in (1e-4, 1e-1):
-        weights = _head(Features(_maps(averaged), "mean"), known, ONE, strength).weight[0].detach()
-        noise.append(float(np.delete(weights.abs().numpy(), 2).max() / weights[2].abs()))
-    assert noise[0] != pytest.approx(noise[1], rel=0.01)
+    head = _head(Features(_maps(averaged), "mean"), _known(targets), ONE, strength)
+    with torch.no_grad():
+        logits = head(torch.from_numpy(averaged))
+    spread = logits - logits.mean(dim=1, keepdim=True)
+    assert 0.9 < float(spread.std()) < 1.1
 
 
 def test_a_stronger_penalty_gives_smaller_weights_on_positions() -> None:
@@ -119,47 +119,39 @@ def test_a_stronger_penalty_gives_smaller_weights_on_positions() -> None:
 def test_the_strongest_positions_find_an_object_that_the_average_loses() -> None:
     rng = np.random.default_rng(0)
     names = np.arange(60) % 2
-    maps = rng.normal(0, 0.5, (60, 3, 8, 8))
-    maps[:, 1] -= (maps[:, 1]).mean(axis=(1, 2), keepdims=True)
+    maps = rng.normal(0, 0.5, (60, 3, 6, 6))
     for row in range(60):
-        place = rng.integers(0, 8, 2)
-        maps[row, 1, *place] = 6 * names[row]
-        maps[row, 1] -= maps[row, 1].mean()  # on average every image is the same
-    targets = np.eye(2, dtype=np.float32)[names]
-    known = _known(targets, held_out=20)
+        maps[row, 1] += rng.normal(0, 0.3)  # more than the object adds to the average
+        if names[row]:
+            maps[row, 1, *rng.integers(0, 6, 2)] += 5
+    known = _known(np.eye(2)[names])
     right = {}
     for pool in ("mean", "topk"):
-        config = replace(ONE, pool=pool, top=1 / 64)
+        config = replace(ONE, pool=pool, top=1 / 36)
         features = Features(maps.astype(np.float16), pool)
-        unseen = unseen_logits(features, known, config, 1e-3)[known.training]
-        right[pool] = float((unseen.argmax(1) == names[known.training]).mean())
+        unseen = unseen_logits(features, known, config, 1e-3)
+        right[pool] = float((unseen.argmax(1) == names).mean())
     assert right["topk"] > 0.9
-    assert right["mean"] < 0.75
+    assert right["mean"] < 0.85
 
 
-def _dives_with_signatures(signature: float, *, noise: float = 1.5) -> tuple[Features, Supervision]:
-    """Draw 8 dives of 8 images: a feature of the class, and features that tell the dives apart.
-
-    Each dive shows one class mostly, so that its signature predicts the class, in that dive alone.
-    """
-    rng = np.random.default_rng(0)
+def test_the_penalty_is_chosen_by_dives_of_which_nothing_was_seen() -> None:
+    rng = np.random.default_rng(1)
     dives = np.repeat(np.arange(8), 8)
-    mostly = dives % 2
-    names = np.where(np.arange(64) % 8 == 0, 1 - mostly, mostly)
-    of_class = (2 * names - 1 + rng.normal(0, noise, 64))[:, None]
-    of_dive = signature * rng.normal(0, 1, (8, 30))[dives] + rng.normal(0, 0.05, (64, 30))
+    mostly = dives % 2  # a dive shows one class mostly, so that its look predicts the class there
+    names = np.where(np.arange(64) % 8 < 2, 1 - mostly, mostly)
+    of_class = (2 * names - 1 + rng.normal(0, 1, 64))[:, None]
+    of_dive = rng.normal(0, 1, (8, 30))[dives] + rng.normal(0, 0.05, (64, 30))
     features = Features(_maps(np.hstack([of_class, of_dive])), "mean")
-    return features, _known(np.eye(2)[names], parts=4)  # of two dives each
-
-
-def test_what_tells_dives_apart_asks_for_a_stronger_penalty() -> None:
-    chosen = {}
-    for signature in (0.0, 3.0):
-        features, known = _dives_with_signatures(signature, noise=0.6)
-        chosen[signature], tried = choose_strength(features, known, ONE)
-        assert {row["strength"] for row in tried} == set(STRENGTHS)
-        assert min(tried, key=lambda row: row["loss"])["strength"] == chosen[signature]
-    assert chosen[3.0] > chosen[0.0]
+    by_dive = _known(np.eye(2)[names])
+    mixed = replace(by_dive, parts=[by_dive.training[i::4] for i in range(4)])
+    found = {}
+    for name, known in {"dives": by_dive, "mixed": mixed}.items():
+        found[name], tried = choose_strength(features, known, ONE)
+        losses = {row["strength"]: row["loss"] for row in tried}
+        assert set(losses) == set(STRENGTHS)
+        assert losses[found[name]] == min(losses.values())
+    assert found["dives"] > found["mixed"]
 
 
 def test_unseen_logits_are_there_for_training_rows_alone_and_do_not_know_their_part() -> None:
@@ -208,7 +200,6 @@ def test_a_head_moves_as_far_as_it_is_let(classifier: Classifier) -> None:
 def test_a_head_is_held_in_the_measure_of_the_features_it_was_fitted_on(
     classifier: Classifier,
 ) -> None:
-    """Feature that varied much in training may move the logits as much as one that varied little."""
     averaged, targets = _separable(20, channels=classifier.trunk.channels)
     known = _known(targets)
     results = []
