@@ -11,7 +11,7 @@ from classify.device import place
 from classify.head import Features, Supervision, adapt_head, task_score
 from classify.model import Classifier, load_classifier, save_classifier
 from classify.runs import Run, RunError, read_run, start_run, write_atomic
-from classify.scoring import Stage
+from classify.scoring import Stage, read_rows
 from classify.splits import image_weights
 from classify.stored import feature_maps, logits_of_maps, prepare_images
 
@@ -72,9 +72,9 @@ def adapt(
         adapt_head(model, Features(maps, config.pool), known, strength)
         after = task_score(logits_of_maps(model, maps), known, known.training, config)
         del images, maps  # memory maps; Windows cannot remove the files while they are open
-    seen = pd.read_csv(run / "split.csv", dtype={"dive": str, "burst": str})
-    held_out_before = seen["path"].isin(table["path"])  # they were learnt from now
-    seen = pd.concat([seen[~held_out_before], table.assign(validation=False)], ignore_index=True)
+    seen = read_rows(run / "split.csv", config)
+    earlier = seen[~seen["path"].isin(table["path"])]  # what was held out may be among the labels
+    seen = pd.concat([earlier, table.assign(validation=False)], ignore_index=True)
     write_atomic(out / "split.csv", seen.to_csv(index=False).encode())
     digest = save_classifier(model.cpu(), out, adapted_from=str(run))
     done.complete(

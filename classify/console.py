@@ -92,8 +92,8 @@ def stages(*, silent: bool = False) -> Iterator[Callable[[str], Advance]]:
             if not bar.tasks[task].started:
                 bar.start()  # not before the first step: an error in the arguments shows no bar
                 bar.start_task(task)
-            speed = bar.tasks[task].speed
-            rate = f"{speed:.1f}/s" if speed else ""
+            seconds = bar.tasks[task].elapsed
+            rate = f"{done / seconds:.1f}/s" if seconds else ""
             bar.update(task, completed=done, total=total, rate=rate, visible=True)
 
         return advance

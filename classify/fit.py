@@ -24,8 +24,9 @@ from classify.head import (
     History,
     Rows,
     Supervision,
-    choose_strength,
+    choose_strengths,
     fit_head,
+    moments,
     task_score,
     unseen_logits,
 )
@@ -48,7 +49,7 @@ class Fitted:
         table: the images that could be read.
         logits: [held-out rows, classes], calibrated; from before any final fit.
         history: what was tried, and the epochs of the network.
-        strength: of the penalty on the heads' weights.
+        strengths: by task, of the penalty on the head's weights.
         head_alone: score of the heads on the frozen trunk, on the held-out images.
         on_a_random_split: the same, had the images been split at random.
         tuned_epochs: epochs of the whole network that are in the model.
@@ -58,7 +59,7 @@ class Fitted:
     table: pd.DataFrame
     logits: Floats
     history: list[dict[str, Any]]
-    strength: float
+    strengths: dict[str, float]
     head_alone: float
     on_a_random_split: float
     tuned_epochs: int
@@ -81,17 +82,18 @@ def fit(
     table, images = prepare_images(model, table, work, stage("reading"))
     maps = feature_maps(model, images, work / "maps", stage("features"))
     features, known = Features(maps, model.config.pool), _supervision(table, model.config, config)
-    strength, history = config.strength, []
-    if not strength:
-        strength, tried = choose_strength(features, known, model.config)
+    strengths, history = dict.fromkeys(model.config.heads, config.strength), []
+    if not config.strength:
+        strengths, tried = choose_strengths(features, known, model.config)
         history = [{"phase": "head", **row} for row in tried]
-    flattered = _on_a_random_split(model, features, table, config, strength)
-    moments = fit_head(model.head, features, known.training, known, model.config, strength)
-    model.feature_mean.copy_(moments[0])
-    model.feature_deviation.copy_(moments[1])
+    flattered = _on_a_random_split(model, features, table, config, strengths)
+    fit_head(model.head, features, known.training, known, model.config, strengths)
+    mean, deviation = moments(features, known.training)
+    model.feature_mean.copy_(mean)
+    model.feature_deviation.copy_(deviation)
     alone = _held_out_score(logits_of_maps(model, maps[known.held_out]), known, model.config)
-    unseen = unseen_logits(features, known, model.config, strength)
-    network = _Network(model, images, features, known, config, strength, work, stage)
+    unseen = unseen_logits(features, known, model.config, strengths)
+    network = _Network(model, images, features, known, config, strengths, work, stage)
     tuned = 0
     if config.tune_epochs:
         epochs, tuned = network.tune()
@@ -108,12 +110,12 @@ def fit(
         _divide_head(model, temperatures)
     if model.locator is not None:
         pooled = replace(model.config, pool="topk")
-        fit_head(model.locator, Features(maps, "topk"), rows, known, pooled, strength)
+        fit_head(model.locator, Features(maps, "topk"), rows, known, pooled, strengths)
     return Fitted(
         table,
         held_out,
         history,
-        strength,
+        strengths,
         alone,
         flattered,
         tuned,
@@ -131,7 +133,7 @@ class _Network:
         features: Features,
         known: Supervision,
         config: TrainConfig,
-        strength: float,
+        strengths: dict[str, float],
         work: Path,
         stage: Stage,
     ) -> None:
@@ -140,7 +142,7 @@ class _Network:
         self._features = features  # of the trunk as it is before tuning
         self._known = known
         self._config = config
-        self._strength = strength
+        self._strengths = strengths
         self._work = work
         self._stage = stage
         self._start = {key: value.clone() for key, value in model.state_dict().items()}
@@ -180,7 +182,7 @@ class _Network:
 
     def _fit_head(self, rows: Rows) -> None:
         config = self._model.config
-        fit_head(self._model.head, self._features, rows, self._known, config, self._strength)
+        fit_head(self._model.head, self._features, rows, self._known, config, self._strengths)
 
     def _finetune(
         self, rows: Rows, judged_by: Rows, config: TrainConfig, name: str
@@ -214,7 +216,11 @@ def _supervision(
 
 
 def _on_a_random_split(
-    model: Classifier, features: Features, table: pd.DataFrame, how: TrainConfig, strength: float
+    model: Classifier,
+    features: Features,
+    table: pd.DataFrame,
+    how: TrainConfig,
+    strengths: dict[str, float],
 ) -> float:
     """Return the score of heads that were fitted and tested on a random split of the same images.
 
@@ -223,7 +229,7 @@ def _on_a_random_split(
     tasks = tuple(model.config.heads)
     side = split(table, tasks, by="random", validation=how.validation, seed=how.seed)
     known = _supervision(table.assign(validation=side), model.config, how, by="random")
-    fit_head(model.head, features, known.training, known, model.config, strength)
+    fit_head(model.head, features, known.training, known, model.config, strengths)
     shape = features.values.shape
     maps = features.values.reshape(*shape[:2], -1, 1)[known.held_out]
     return _held_out_score(logits_of_maps(model, maps), known, model.config)

@@ -7,7 +7,8 @@ each dive's own look. How strong is chosen by dives too, from the training image
 import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,21 @@ class Supervision:
         for part in self.parts:
             yield np.setdiff1d(self.training, part), part
 
+    def of(self, span: slice) -> "Supervision":
+        """Return what is known of one task, whose classes are `span`: its labelled rows alone."""
+        labelled = ~np.isnan(self.targets[:, span.start])
+        parts = [part[labelled[part]] for part in self.parts if labelled[part].any()]
+        training = self.training[labelled[self.training]]
+        if len(parts) < 2:  # of one dive alone nothing can be learned about others
+            parts = np.array_split(training, 2)
+        return Supervision(
+            self.targets[:, span],
+            self.weights[:, span],
+            training,
+            self.held_out[labelled[self.held_out]],
+            parts,
+        )
+
 
 class Features:
     """The features that heads are fitted on: [rows, channels, positions].
@@ -72,44 +88,38 @@ class Features:
         self.values = maps.reshape(*maps.shape[:2], -1) if self.on_positions else self.averaged
 
 
-def choose_strength(
+def choose_strengths(
     features: Features, known: Supervision, config: ModelConfig
-) -> tuple[float, History]:
-    """Return the penalty whose loss is least on training dives that were left out of the fit.
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Return for each task the penalty whose loss is least on dives that were left out of the fit.
 
     Chosen by the loss, weighted so that classes and dives count alike: the score of a class that a
-    few dives show jumps too much to choose by. On averaged features, whatever the pooling.
+    few dives show jumps too much to choose by. On averaged features, whatever the pooling. Each
+    task by itself, as all of the heads: on a frozen trunk two tasks do not disturb one another.
 
     Returns:
-        The strength; and for each one tried its loss and its score.
+        The strengths by task; and for each one tried its task, loss and score.
     """
-    tried: History = []
-    starts: dict[int, _Linear] = {}
-    for strength in reversed(STRENGTHS):  # the strongest first: each is a start for the next
-        unseen = np.full(known.targets.shape, np.nan, np.float32)
-        for number, (train, test) in enumerate(known.inner()):
-            start = starts.get(number) or _standardised(features.averaged, train, known)
-            fitted = _minimise(start, features.averaged, train, known, config, strength, _STEPS)
-            unseen[test] = fitted.logits(features.averaged, test, config)
-            starts[number] = fitted
-        loss = _weighted_loss(unseen, known, config)
-        score = task_score(unseen, known, known.training, config)
-        tried.append({"strength": strength, "loss": loss, "score": score})
-        log.info("head, strength %g: loss %.3f, score %.3f", strength, loss, score)
-    return float(min(tried, key=lambda row: row["loss"])["strength"]), tried
+    chosen, history = {}, []
+    for task, of_task, alone in _tasks(known, config):
+        tried = list(_try_strengths(features.averaged, of_task, alone))
+        chosen[task] = float(min(tried, key=lambda row: row["loss"])["strength"])
+        history += [{"task": task, **row} for row in tried]
+    return chosen, history
 
 
 def unseen_logits(
-    features: Features, known: Supervision, config: ModelConfig, strength: float
+    features: Features, known: Supervision, config: ModelConfig, strengths: dict[str, float]
 ) -> Floats:
     """Return logits [rows, classes] of each training row by a fit that had not seen its dive.
 
-    Rows that are not for training are nan.
+    Rows that are not for training, or not labelled for a task, are nan.
     """
     unseen = np.full(known.targets.shape, np.nan, np.float32)
-    for train, test in known.inner():
-        fitted = _fit(features, train, known, config, strength)
-        unseen[test] = fitted.logits(features.values, test, config)
+    for task, of_task, alone in _tasks(known, config):
+        for train, test in of_task.inner():
+            fitted = _fit(features, train, of_task, alone, strengths[task])
+            unseen[test, config.span(task)] = fitted.logits(features.values, test, alone)
     return unseen
 
 
@@ -119,19 +129,18 @@ def fit_head(
     rows: Rows,
     known: Supervision,
     config: ModelConfig,
-    strength: float,
-) -> tuple[Tensor, Tensor]:
-    """Set `head` to what fits `rows` best.
+    strengths: dict[str, float],
+) -> None:
+    """Set `head` to what fits `rows` best, each task by its labelled rows.
 
     The loss is cross-entropy, weighted so that classes and dives count alike, plus
     strength x channels / 2 x |W|^2 on standardised features; L-BFGS finds its minimum.
-
-    Returns:
-        Mean and deviation [channels] by which the features were standardised.
     """
-    fitted = _fit(features, rows, known, config, strength)
-    _set(head, fitted)
-    return fitted.mean, fitted.deviation
+    for task, of_task, alone in _tasks(replace(known, training=rows), config):
+        weights, bias = _fit(features, of_task.training, of_task, alone, strengths[task]).plain()
+        with torch.no_grad():
+            head.weight[config.span(task)] = weights.to(head.weight.device)
+            head.bias[config.span(task)] = bias.to(head.bias.device)
 
 
 def adapt_head(model: Classifier, features: Features, known: Supervision, strength: float) -> None:
@@ -148,14 +157,43 @@ def adapt_head(model: Classifier, features: Features, known: Supervision, streng
     moved = _minimise(
         start, features.values, rows, known, model.config, strength, _STEPS, towards=start.weights
     )
-    _set(model.head, moved)
-
-
-def _set(head: nn.Linear, fitted: "_Linear") -> None:
-    weights, bias = fitted.plain()
     with torch.no_grad():
-        head.weight.copy_(weights)
-        head.bias.copy_(bias)
+        weights, bias = moved.plain()
+        model.head.weight.copy_(weights)
+        model.head.bias.copy_(bias)
+
+
+def moments(features: Features, rows: Rows) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation [channels] of the averaged features of `rows`."""
+    flat = _floats(features.averaged, rows)[..., 0]
+    return flat.mean(0), flat.std(0) + 1e-3
+
+
+def _tasks(
+    known: Supervision, config: ModelConfig
+) -> Iterator[tuple[str, Supervision, ModelConfig]]:
+    """Yield each task with what is known of it, and the model as if it had no other."""
+    for task, classes in config.heads.items():
+        alone = replace(config, heads={task: classes}, thresholds=())
+        yield task, known.of(config.span(task)), alone
+
+
+def _try_strengths(
+    averaged: Floats, known: Supervision, config: ModelConfig
+) -> Iterator[dict[str, float]]:
+    """Yield each strength with loss and score of training rows by fits that had not seen them."""
+    starts: dict[int, _Linear] = {}
+    for strength in reversed(STRENGTHS):  # the strongest first: each is a start for the next
+        unseen = np.full(known.targets.shape, np.nan, np.float32)
+        for number, (train, test) in enumerate(known.inner()):
+            start = starts.get(number) or _standardised(averaged, train, known)
+            fitted = _minimise(start, averaged, train, known, config, strength, _STEPS)
+            unseen[test] = fitted.logits(averaged, test, config)
+            starts[number] = fitted
+        loss = _weighted_loss(unseen, known, config)
+        score = task_score(unseen, known, known.training, config)
+        log.info("head, strength %g: loss %.3f, score %.3f", strength, loss, score)
+        yield {"strength": strength, "loss": loss, "score": score}
 
 
 def task_score(logits: Floats, known: Supervision, rows: Rows, config: ModelConfig) -> float:

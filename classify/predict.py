@@ -176,7 +176,9 @@ def write_predictions(table: pd.DataFrame, out: Path) -> None:
     """
     check_ending(out)
     is_csv = out.suffix.lower() == ".csv"
-    write_atomic(out, table.to_csv(index=False).encode() if is_csv else table.to_parquet(index=False))
+    write_atomic(
+        out, table.to_csv(index=False).encode() if is_csv else table.to_parquet(index=False)
+    )
 
 
 def check_ending(out: Path) -> None:

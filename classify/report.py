@@ -321,9 +321,16 @@ def _history(trained: _Trained) -> list[Part]:
     heading = "<h2>How it was trained</h2>"
     history = _read_history(trained.run.path)
     if history.empty:
-        strength = trained.counts["strength"]
+        strength = trained.run.info["config"]["train"]["strength"]
         return [f"{heading}<p>The strength of the penalty was given: {strength:g}.</p>"]
-    return [heading, history_figure(history, tuned_epochs=trained.counts["tuned_epochs"])]
+    tuned = trained.counts["tuned_epochs"]
+    if "task" not in history:
+        return [heading, history_figure(history, tuned_epochs=tuned)]
+    drawn: list[Part] = [heading]
+    for task in trained.config.heads:
+        of_task = history[(history["task"] == task) | (history["phase"] == "network")]
+        drawn += [f"<h3>{html.escape(task)}</h3>", history_figure(of_task, tuned_epochs=tuned)]
+    return drawn
 
 
 def _read_history(run: Path) -> pd.DataFrame:

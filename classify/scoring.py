@@ -43,7 +43,7 @@ def score_run(
     if data is None:
         if not (run / "validation.csv").is_file():
             raise RunError(f"MODEL {run} was adapted: give DATA of images that it has not seen")
-        table = pd.read_csv(run / "validation.csv", dtype={"dive": str, "burst": str})
+        table = read_rows(run / "validation.csv", model.config)
         names = [f"{t}:{c}" for t, classes in model.config.heads.items() for c in classes]
         return score_table(model.config, table, table[names].to_numpy(np.float32), temperature)
     table = unseen_images(run, model.config, data, dive_from)
@@ -88,7 +88,7 @@ def unseen_images(
     Those of `data`, or without it those held out in training. Images of `data` that were trained on
     are left out, and dives that were are named in the log.
     """
-    trained = pd.read_csv(run / "split.csv", dtype={"dive": str, "burst": str})
+    trained = read_rows(run / "split.csv", config)
     final = bool(read_run(run).info["counts"]["final_fit"])
     if data is None:
         if final:
@@ -108,12 +108,18 @@ def unseen_images(
     if known.any():
         log.warning("%d of %d images were trained on, and are left out", known.sum(), len(table))
     table = table[~known].reset_index(drop=True)
+    labelled.targets(table, config.heads)  # refuses unknown classes before the work begins
     shared = sorted(set(table["dive"].dropna()) & set(seen["dive"].dropna()))
     if shared:
         log.warning(
             "dives that were trained on: %s; the score is inflated by them", ", ".join(shared[:5])
         )
     return table
+
+
+def read_rows(file: Path, config: ModelConfig) -> pd.DataFrame:
+    """Read a run's table of images; labels and dives that look like numbers stay as written."""
+    return pd.read_csv(file, dtype=dict.fromkeys(("dive", "burst", *config.heads), str))
 
 
 def logits_of_table(

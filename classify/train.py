@@ -149,7 +149,7 @@ def _write(
             "validation": scores,
             "head_alone": round(fitted.head_alone, 4),
             "head_alone_on_a_random_split": round(fitted.on_a_random_split, 4),
-            "strength": fitted.strength,
+            "strengths": fitted.strengths,
             "tuned_epochs": fitted.tuned_epochs,
             "temperature": fitted.temperature,
             "final_fit": config.final,

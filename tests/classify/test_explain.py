@@ -78,7 +78,7 @@ def test_the_exact_map_is_the_share_of_each_position_in_the_logit(
     elements_run: Run, fresh: Path
 ) -> None:
     model = load_classifier(elements_run.path)
-    image = model.prepare(np.asarray(Image.open(fresh / "0.png")))
+    image = model.prepare(np.array(Image.open(fresh / "0.png")))
     with torch.inference_mode():
         features = model(torch.from_numpy(image[None])).features[0]
         shares = torch.einsum("chw,c->hw", features, model.head.weight[1]).numpy()
@@ -95,7 +95,7 @@ def test_the_locator_is_another_map_than_that_of_the_decision(
     elements_run: Run, fresh: Path
 ) -> None:
     model = load_classifier(elements_run.path)
-    image = model.prepare(np.asarray(Image.open(fresh / "0.png")))
+    image = model.prepare(np.array(Image.open(fresh / "0.png")))
     with torch.inference_mode():
         maps = model(torch.from_numpy(image[None])).maps[0, 1].numpy()
     found = Explainer(elements_run.path, method="locator")(fresh / "0.png").heat

@@ -13,7 +13,7 @@ from classify.head import (
     Features,
     Supervision,
     adapt_head,
-    choose_strength,
+    choose_strengths,
     fit_head,
     unseen_logits,
 )
@@ -31,8 +31,9 @@ def _known(targets: npt.ArrayLike, *, held_out: int = 0, parts: int = 4) -> Supe
     wanted = np.asarray(targets, np.float32)
     rows = np.arange(len(wanted))
     training, rest = np.split(rows, [len(rows) - held_out])
-    weights = np.ones((len(wanted), 2), np.float32)
-    return Supervision(wanted, weights, training, rest, np.array_split(training, parts))
+    return Supervision(
+        wanted, np.ones_like(wanted), training, rest, np.array_split(training, parts)
+    )
 
 
 def _maps(averaged: npt.ArrayLike) -> npt.NDArray[np.float16]:
@@ -51,7 +52,7 @@ def _head(
     features: Features, known: Supervision, config: ModelConfig, strength: float
 ) -> nn.Linear:
     head = nn.Linear(features.averaged.shape[1], len(config.classes))
-    fit_head(head, features, known.training, known, config, strength)
+    fit_head(head, features, known.training, known, config, dict.fromkeys(config.heads, strength))
     return head
 
 
@@ -74,10 +75,12 @@ def test_a_label_that_is_not_known_adds_nothing(multilabel: bool) -> None:
     assert (logits.grad[:2, :2] != 0).all()
 
 
-def test_an_image_of_weight_two_counts_as_two_images() -> None:
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_an_image_of_weight_two_counts_as_two_images(multilabel: bool) -> None:
+    config = replace(ONE, multilabel=multilabel)
     logits, targets = torch.tensor([[1.0, 0.0], [0.2, 0.4]]), torch.eye(2)
-    weighted = masked_loss(logits, targets, ONE, torch.tensor([[2.0], [1.0]])) * 2
-    twice = masked_loss(logits[[0, 0, 1]], targets[[0, 0, 1]], ONE) * 3
+    weighted = masked_loss(logits, targets, config, torch.tensor([[2.0, 2.0], [1.0, 1.0]])) * 2
+    twice = masked_loss(logits[[0, 0, 1]], targets[[0, 0, 1]], config) * 3
     assert torch.isclose(weighted, twice)
 
 
@@ -129,7 +132,7 @@ def test_the_strongest_positions_find_an_object_that_the_average_loses() -> None
     for pool in ("mean", "topk"):
         config = replace(ONE, pool=pool, top=1 / 36)
         features = Features(maps.astype(np.float16), pool)
-        unseen = unseen_logits(features, known, config, 1e-3)
+        unseen = unseen_logits(features, known, config, dict.fromkeys(config.heads, 1e-3))
         right[pool] = float((unseen.argmax(1) == names).mean())
     assert right["topk"] > 0.9
     assert right["mean"] < 0.85
@@ -147,7 +150,8 @@ def test_the_penalty_is_chosen_by_dives_of_which_nothing_was_seen() -> None:
     mixed = replace(by_dive, parts=[by_dive.training[i::4] for i in range(4)])
     found = {}
     for name, known in {"dives": by_dive, "mixed": mixed}.items():
-        found[name], tried = choose_strength(features, known, ONE)
+        chosen, tried = choose_strengths(features, known, ONE)
+        (found[name],) = chosen.values()
         losses = {row["strength"]: row["loss"] for row in tried}
         assert set(losses) == set(STRENGTHS)
         assert losses[found[name]] == min(losses.values())
@@ -157,16 +161,35 @@ def test_the_penalty_is_chosen_by_dives_of_which_nothing_was_seen() -> None:
 def test_unseen_logits_are_there_for_training_rows_alone_and_do_not_know_their_part() -> None:
     averaged, targets = _separable(24)
     known = _known(targets, held_out=8)
-    found = unseen_logits(Features(_maps(averaged), "mean"), known, ONE, 0.01)
+    found = unseen_logits(
+        Features(_maps(averaged), "mean"), known, ONE, dict.fromkeys(ONE.heads, 0.01)
+    )
     assert np.isnan(found[known.held_out]).all()
     assert not np.isnan(found[known.training]).any()
     other = targets.copy()
     other[known.parts[1]] = 1 - other[known.parts[1]]
     blind = unseen_logits(
-        Features(_maps(averaged), "mean"), replace(known, targets=other), ONE, 0.01
+        Features(_maps(averaged), "mean"),
+        replace(known, targets=other),
+        ONE,
+        dict.fromkeys(ONE.heads, 0.01),
     )
     assert np.array_equal(found[known.parts[1]], blind[known.parts[1]])
     assert not np.array_equal(found[known.parts[0]], blind[known.parts[0]])
+
+
+def test_two_heads_on_one_trunk_are_those_of_each_task_alone() -> None:
+    averaged, targets = _separable(24)
+    heads = {"floor": ("sandy", "reef"), "elements": ("waste", "fauna")}
+    both = replace(ONE, heads=heads, thresholds=())
+    halves = np.concatenate([targets, 1 - targets], axis=1).astype(np.float32)
+    halves[:8, :2] = NAN  # eight images say nothing of the floor
+    features, known = Features(_maps(averaged), "mean"), _known(halves)
+    head = _head(features, known, both, 0.01)
+    for task in heads:
+        span = both.span(task)
+        alone = _head(features, known.of(span), replace(both, heads={task: heads[task]}), 0.01)
+        assert torch.allclose(head.weight[span], alone.weight, atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def test_training_learns_and_leaves_a_whole_run(elements_run: Run) -> None:
     split = pd.read_csv(folder / "split.csv")
     assert not set(split[split["validation"]]["dive"]) & set(split[~split["validation"]]["dive"])
     history = pd.read_csv(folder / "history.csv")
-    assert counts["strength"] == history.loc[history["loss"].idxmin(), "strength"]
+    assert counts["strengths"]["elements"] == history.loc[history["loss"].idxmin(), "strength"]
 
 
 def test_a_trained_classifier_names_an_image_of_its_data(elements_run: Run, labels: Path) -> None:
