@@ -56,16 +56,16 @@ def adapt(
     )
     labelled.targets(table, config.heads)  # refuses unknown classes before anything is written
     source = read_run(run).info
-    done = start_run(
-        out,
-        command="classify adapt",
-        config={"labels": str(labels), "strength": strength, **_kept(source["config"])},
-        parents={"model": run.resolve().name},
-    )
     place(model)
     stage = progress or (lambda _stage: None)
     with TemporaryDirectory() as folder:
         table, images = prepare_images(model, table, Path(folder), stage("reading"))
+        done = start_run(
+            out,
+            command="classify adapt",
+            config={"labels": str(labels), "strength": strength, **_kept(source["config"])},
+            parents={"model": run.resolve().name},
+        )
         maps = feature_maps(model, images, Path(folder) / "maps", stage("features"))
         known = supervise(table, model)
         before = task_score(logits_of_maps(model, maps), known, known.training, config)

@@ -12,7 +12,9 @@ _HOTTEST = 20.0
 def fit_temperature(logits: Floats, targets: Floats, *, multilabel: bool = False) -> float:
     """Return the temperature by which dividing the logits makes the targets likeliest.
 
-    Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599.
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599. The targets are
+    softened by one imagined image of unknown class, as in Platt 1999 ("Probabilistic Outputs for
+    Support Vector Machines"): that all images were right is no proof that all will be.
 
     Args:
         logits: [n, classes] of images that the classifier was not trained on.
@@ -20,6 +22,9 @@ def fit_temperature(logits: Floats, targets: Floats, *, multilabel: bool = False
         multilabel: each class has a probability of its own.
     """
     from scipy.optimize import minimize_scalar
+
+    images, classes = targets.shape
+    targets = (targets * images + 1 / (2 if multilabel else classes)) / (images + 1)
 
     def loss(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
@@ -68,7 +73,8 @@ def reliability(
 def sure_threshold(confidence: Floats, right: Bools, *, wanted: float = 0.9) -> float:
     """Return the least confidence from which on at least the share `wanted` is right.
 
-    Where that share is never reached the most confident tenth alone is sure.
+    Where that share is never reached the most confident tenth alone is sure; where all are right,
+    `wanted` itself is confidence enough.
     """
     order = np.argsort(-confidence, kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
@@ -76,7 +82,7 @@ def sure_threshold(confidence: Floats, right: Bools, *, wanted: float = 0.9) -> 
     few = max(1, len(order) // 10)  # of fewer than a tenth, the share is chance
     enough = np.flatnonzero(share[few - 1 :] >= wanted)
     last = few - 1 + (int(enough[-1]) if len(enough) else 0)
-    return float(confidence[order[last]])
+    return min(float(confidence[order[last]]), wanted if len(enough) else 1.0)
 
 
 def presence_thresholds(probabilities: Floats, targets: Floats) -> tuple[float, ...]:

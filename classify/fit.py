@@ -5,6 +5,7 @@ and the thresholds come from the training images, by dives that were left out of
 """
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from classify import data as labelled
 from classify.calibrate import fit_temperature, log_softmax, presence_thresholds, sure_threshold
@@ -50,7 +52,7 @@ class Fitted:
         logits: [held-out rows, classes], calibrated; from before any final fit.
         history: what was tried, and the epochs of the network.
         strengths: by task, of the penalty on the head's weights.
-        head_alone: score of the heads on the frozen trunk, on the held-out images.
+        head_alone: score of heads on averages of the frozen trunk's maps, on the held-out images.
         on_a_random_split: the same, had the images been split at random.
         tuned_epochs: epochs of the whole network that are in the model.
         temperature: by class, that the logits were divided by.
@@ -86,12 +88,13 @@ def fit(
     if not config.strength:
         strengths, tried = choose_strengths(features, known, model.config)
         history = [{"phase": "head", **row} for row in tried]
-    flattered = _on_a_random_split(model, features, table, config, strengths)
+    at_random = _randomly_split(table, model.config, config)
+    flattered = _on_averages(features, at_random, model.config, strengths)
+    alone = _on_averages(features, known, model.config, strengths)
     fit_head(model.head, features, known.training, known, model.config, strengths)
     mean, deviation = moments(features, known.training)
     model.feature_mean.copy_(mean)
     model.feature_deviation.copy_(deviation)
-    alone = _held_out_score(logits_of_maps(model, maps[known.held_out]), known, model.config)
     unseen = unseen_logits(features, known, model.config, strengths)
     network = _Network(model, images, features, known, config, strengths, work, stage)
     tuned = 0
@@ -215,30 +218,25 @@ def _supervision(
     )
 
 
-def _on_a_random_split(
-    model: Classifier,
-    features: Features,
-    table: pd.DataFrame,
-    how: TrainConfig,
-    strengths: dict[str, float],
+def _on_averages(
+    features: Features, known: Supervision, config: ModelConfig, strengths: dict[str, float]
 ) -> float:
-    """Return the score of heads that were fitted and tested on a random split of the same images.
+    """Return the held-out score of heads on the averaged features: the same for any pooling."""
+    config = replace(config, pool="mean")
+    head = nn.Linear(features.averaged.shape[1], len(config.classes))
+    fit_head(head, features.averages(), known.training, known, config, strengths)
+    logits = np.full(known.targets.shape, np.nan, np.float32)
+    with torch.no_grad():
+        held_out = torch.from_numpy(features.averaged[known.held_out, :, 0])
+        logits[known.held_out] = head(held_out).numpy()
+    return task_score(logits, known, known.held_out, config)
 
-    Against the score of the heads on other dives it shows how much a random split flatters.
-    """
-    tasks = tuple(model.config.heads)
+
+def _randomly_split(table: pd.DataFrame, config: ModelConfig, how: TrainConfig) -> Supervision:
+    """Return the supervision, had the images been split at random: it shows what that leaks."""
+    tasks = tuple(config.heads)
     side = split(table, tasks, by="random", validation=how.validation, seed=how.seed)
-    known = _supervision(table.assign(validation=side), model.config, how, by="random")
-    fit_head(model.head, features, known.training, known, model.config, strengths)
-    shape = features.values.shape
-    maps = features.values.reshape(*shape[:2], -1, 1)[known.held_out]
-    return _held_out_score(logits_of_maps(model, maps), known, model.config)
-
-
-def _held_out_score(logits: Floats, known: Supervision, config: ModelConfig) -> float:
-    everywhere = np.full(known.targets.shape, np.nan, np.float32)
-    everywhere[known.held_out] = logits
-    return task_score(everywhere, known, known.held_out, config)
+    return _supervision(table.assign(validation=side), config, how, by="random")
 
 
 def _calibrate(model: Classifier, unseen: Floats, known: Supervision) -> Floats:
@@ -270,7 +268,7 @@ def _calibrate(model: Classifier, unseen: Floats, known: Supervision) -> Floats:
             right = scaled.argmax(1) == wanted.argmax(1)
             thresholds += [sure_threshold(confidence, right)] * wanted.shape[1]
     _divide_head(model, temperatures)
-    model.config = replace(config, thresholds=tuple(round(t, 4) for t in thresholds))
+    model.config = replace(config, thresholds=tuple(math.floor(t * 1e4) / 1e4 for t in thresholds))
     return temperatures
 
 

@@ -7,6 +7,7 @@ each dive's own look. How strong is chosen by dives too, from the training image
 import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,6 +87,12 @@ class Features:
         self.averaged = np.concatenate(averaged)[..., None]
         self.on_positions = pool != "mean"
         self.values = maps.reshape(*maps.shape[:2], -1) if self.on_positions else self.averaged
+
+    def averages(self) -> "Features":
+        """Return the features without the positions."""
+        alone = copy(self)
+        alone.values, alone.on_positions = self.averaged, False
+        return alone
 
 
 def choose_strengths(

@@ -116,8 +116,7 @@ def robustness_lines(table: pd.DataFrame) -> list[str]:
     for task, rows in table.groupby("task", sort=False):
         lines.append(f"{task}")
         lines += [
-            f"  {row['change']:<14} {row['amount']:<24} {row['score']:.3f}"
-            f"  {0 - row['lost']:+.3f}"
+            f"  {row['change']:<14} {row['amount']:<24} {row['score']:.3f}  {0 - row['lost']:+.3f}"
             for row in rows.to_dict("records")
         ]
     return lines

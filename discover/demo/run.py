@@ -16,7 +16,8 @@ from discover.survey import Survey, open_survey
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 Say = Callable[[str], None]
 CLASSES = ("waste", "fauna")
-MODEL: dict[str, Any] = {"height": 448, "width": 800}  # the frames' own shape; objects are small
+# The frames' own shape, and the strongest positions: objects are small in these frames.
+MODEL: dict[str, Any] = {"height": 448, "width": 800, "pool": "topk", "locator": False}
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def test_an_interval_needs_two_known_dives() -> None:
     assert dive_interval(truth, predicted, pd.Series(["d", "d", "d", None]), 2) is None
     assert dive_interval(truth, predicted, pd.Series(["d"] * 4), 2) is None
     assert dive_interval(truth, predicted, _dives(2, 2), 2) == (1.0, 1.0)
+    assert dive_interval(truth, np.array([0, 1, 1, 0]), _dives(2, 2), 2) == (0.0, 1.0)
 
 
 @given(seed=st.integers(0, 50))

@@ -152,6 +152,8 @@ def test_a_large_jpeg_is_laid_over_at_the_scale_it_was_decoded_at(
     overlay = Explainer(few_channels)(tmp_path / "frame.jpg").overlay
     assert overlay.shape[0] < 720
     assert overlay.shape[1] / overlay.shape[0] == pytest.approx(16 / 9, abs=0.02)
+    red, _, blue = overlay.max(axis=(0, 1))
+    assert red > blue  # the hottest place is yellow
 
 
 def test_each_image_has_its_picture_and_a_damaged_one_none(

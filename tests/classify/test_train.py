@@ -118,7 +118,7 @@ def test_the_same_seed_gives_the_same_weights_and_a_finished_run_stays(
 _CHILD = """
 import sys, torch
 from pathlib import Path
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 from tests.classify.test_train import TINY, TUNING
 from classify.train import train
 train(Path(sys.argv[1]), Path(sys.argv[2]), config=TUNING, **TINY)

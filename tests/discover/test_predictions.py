@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from classify.predict import Predictor
 from classify.runs import Run
 from classify.settings import TrainConfig
 from classify.train import train
@@ -74,12 +75,14 @@ def _shards(survey: Survey, run: Run) -> dict[str, int]:
 
 
 def test_the_same_again_adds_nothing_and_new_frames_are_taken_in(
-    drawn: Survey, classifier: Path, tmp_path: Path
+    drawn: Survey, classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = predict_frames(drawn, classifier)
     before = _shards(drawn, run)
     assert len(before) == 3
-    again = predict_frames(drawn, classifier)
+    with monkeypatch.context() as patched:
+        patched.setattr(Predictor, "__call__", None)  # nothing is predicted again
+        again = predict_frames(drawn, classifier)
     assert again.path == run.path
     assert _shards(drawn, run) == before
     draw_labelled(tmp_path / "more", images=4, seed=9)
