@@ -73,8 +73,8 @@ def reliability(
 def sure_threshold(confidence: Floats, right: Bools, *, wanted: float = 0.9) -> float:
     """Return the least confidence from which on at least the share `wanted` is right.
 
-    Where that share is never reached the most confident tenth alone is sure; where all are right,
-    `wanted` itself is confidence enough.
+    Where that share is never reached the most confident tenth alone is sure; where it is
+    reached by all, `wanted` itself is confidence enough.
     """
     order = np.argsort(-confidence, kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
@@ -82,7 +82,8 @@ def sure_threshold(confidence: Floats, right: Bools, *, wanted: float = 0.9) -> 
     few = max(1, len(order) // 10)  # of fewer than a tenth, the share is chance
     enough = np.flatnonzero(share[few - 1 :] >= wanted)
     last = few - 1 + (int(enough[-1]) if len(enough) else 0)
-    return min(float(confidence[order[last]]), wanted if len(enough) else 1.0)
+    least = float(confidence[order[last]])
+    return min(least, wanted) if len(enough) and last == len(order) - 1 else least
 
 
 def presence_thresholds(probabilities: Floats, targets: Floats) -> tuple[float, ...]:

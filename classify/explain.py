@@ -60,7 +60,8 @@ class Explainer:
 
     "cam" is exact for this classifier and needs no backward pass (Zhou et al. 2016,
     arXiv:1512.04150); "locator" is the map by which crops are cut; the others are those of
-    pytorch-grad-cam, for comparison.
+    pytorch-grad-cam, for comparison. A vehicle is not hidden here, even where the classifier hides
+    it: that takes the other frames of the dive.
     """
 
     def __init__(self, run: Path, *, method: str = EXACT) -> None:

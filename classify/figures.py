@@ -176,7 +176,7 @@ def leak_figure(counts: Mapping[str, Any]) -> go.Figure:
         bars,
         difference,
         title=f"Leak {leak:+.3f}<br>"
-        + quiet("heads on the frozen trunk; a random split has the same scenes on both sides"),
+        + quiet("a plain head on the frozen trunk; at random, scenes are on both sides"),
         barmode="overlay",
         showlegend=False,
         height=210,

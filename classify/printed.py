@@ -62,8 +62,8 @@ def leak_lines(counts: dict[str, Any]) -> list[str]:
     """Return what a random split of the same images would have claimed."""
     honest, random = counts["head_alone"], counts["head_alone_on_a_random_split"]
     return [
-        f"leak: heads trained and tested on a random split of these images reach {random:.3f}, "
-        f"on the split above {honest:.3f};",
+        f"leak: a plain head, trained and tested on a random split of these images, reaches "
+        f"{random:.3f}, on the split above {honest:.3f};",
         f"  the {random - honest:+.3f} between comes of frames of one dive on both sides",
     ]
 

@@ -278,13 +278,13 @@ def _leak_note(trained: _Trained) -> str:
     counts, group = trained.counts, html.escape(trained.split_by)
     honest, random = counts["head_alone"], counts["head_alone_on_a_random_split"]
     said = (
-        f"The {random - honest:.3f} between is memory of the {group}, not skill."
+        f"The {random - honest:.3f} between comes of images of one {group} on both sides."
         if random > honest
         else f"Here the {group} gives nothing away."
     )
     note = (
-        f'<p class="note">On {group}s that they had not seen, the heads on the frozen trunk reach '
-        f"{honest:.3f}. Had the same images been split at random they would have claimed "
+        f'<p class="note">On {group}s that it had not seen, a plain head on the frozen trunk '
+        f"reaches {honest:.3f}. Had the same images been split at random it would have claimed "
         f"{random:.3f}. {said}</p>"
     )
     if trained.counts["final_fit"]:

@@ -94,7 +94,7 @@ def test_training_says_how_good_and_how_inflated_a_random_split_is(
     )  # fmt: skip
     assert "32 images; scores are on dives that it was not trained on" in again
     assert "balanced accuracy  1.000" in again
-    assert "leak: heads trained and tested on a random split" in again
+    assert "leak: a plain head, trained and tested on a random split" in again
     assert str(model) in again.splitlines()[-1]
 
 
