@@ -254,7 +254,7 @@ def all_labels(table: pd.DataFrame, coco: Path, classes: tuple[str, ...]) -> pd.
 HEADER = ("head", "mean of folds", "all folds", "accuracy", "recall")
 
 
-def elements(args: argparse.Namespace) -> Set:
+def elements(args: argparse.Namespace) -> None:
     """Measure what carries over to other dives."""
     table = labelled.read_labels(args.elements, tasks=("elements",))
     heads = labelled.class_names(table, ("elements",))
@@ -272,25 +272,16 @@ def elements(args: argparse.Namespace) -> Set:
     rows.append(row("the same, split of seed 0 alone", [cross(data, "elements", 3)]))
     leaking = f"{random_split(data, 'elements', 3):.3f}"
     rows.append(["RANDOM frames, for comparison: leaks", leaking, "", "", ""])
-    if args.coco:
-        several = replace(data.model.config, multilabel=True)
-        multi = Set(
-            table.assign(elements=all_labels(table, args.coco, heads["elements"])),
-            Classifier(several),
-            data.averaged,
-        )
-        rows.append(row("--multilabel, main class by the likeliest", [multilabel(multi, data)]))
     record("Elements on other dives", HEADER, rows, NOTE)
     header = ("labelled bursts a dive", "frames scored", "before", "adapted", "commonest label")
     record("A few labels of the new dives", header, adapted(data, "elements", 3), NOTE_ADAPTED)
-    return data
 
 
 def multilabel(multi: Set, single: Set) -> dict:
     """Return the single-label scores of a classifier that was trained with several labels."""
     each, logits = [], np.zeros((len(multi.table), len(multi.model.config.classes)), np.float32)
     for train, test in folds(single.table, "elements", 3):
-        model, _ = fitted(multi, train)
+        model, _ = fitted(multi, train, FIXED)
         logits[test] = logits_of_maps(model, multi.averaged[test])
         scores = balanced(logits[test], single.table, test, single.model.config, "elements")
         each.append(scores["balanced_accuracy"])
@@ -309,8 +300,8 @@ NOTE = (
 )
 
 
-def floor_and_both(args: argparse.Namespace) -> None:
-    """Measure the floor alone, and both tasks in one network beside each alone."""
+def floor(args: argparse.Namespace) -> None:
+    """Measure the floor alone."""
     table = labelled.read_labels(args.floor, tasks=("floor",))
     heads = labelled.class_names(table, ("floor",))
     rows = []
@@ -320,42 +311,53 @@ def floor_and_both(args: argparse.Namespace) -> None:
         scores = [cross(data, "floor", 5, s) for s in SEEDS]
         rows.append(row(f"{levels} level{'s' * (levels > 1)}, 224x224", scores))
     record("Floor", HEADER, rows, "EfficientNet-Lite0, frozen; five random folds (dives unknown).")
-    if not args.elements:
-        return
+
+
+def variants(args: argparse.Namespace) -> None:
+    """Measure both tasks in one network, and several labels, beside each task alone."""
     joined = labelled.read_labels([args.floor, args.elements], tasks=labelled.BOTH)
-    both_heads = labelled.class_names(joined, labelled.BOTH)
+    heads = labelled.class_names(joined, labelled.BOTH)
     joined["dive"] = joined["dive"].fillna(joined["path"])  # a floor patch is a dive of its own
-    both = read(joined, ModelConfig(both_heads, levels=2, locator=False))
+    both = read(joined, ModelConfig(heads, levels=2, locator=False), args.trunk)
     rows = []
     for task, number in (("floor", 5), ("elements", 3)):
         known = both.table[task].notna().to_numpy()
         alone = Set(
             both.table[known].reset_index(drop=True),
-            Classifier(replace(both.model.config, heads={task: both_heads[task]})),
+            Classifier(replace(both.model.config, heads={task: heads[task]}, thresholds=())),
             both.averaged[known],
         )
         rows.append(row(f"{task}: alone", [cross(alone, task, number, strength=FIXED)]))
         rows.append(row(f"{task}: in `both`", [cross(both, task, number, strength=FIXED)]))
+    if args.coco:  # `alone` is that of elements
+        labels = all_labels(alone.table, args.coco, heads["elements"])
+        several = Classifier(replace(alone.model.config, multilabel=True))
+        multi = Set(alone.table.assign(elements=labels), several, alone.averaged)
+        rows.append(row("elements: --multilabel, the likeliest", [multilabel(multi, alone)]))
+    note = "EfficientNet-Lite0, frozen, 512x352, two levels, penalties fixed, one seed. "
+    if args.trunk:
+        note += "The trunk is that of a floor classifier, tuned whole (`--init-from`). "
     record(
-        "Both tasks in one network",
+        "One network for two tasks, several labels, another trunk",
         HEADER,
         rows,
-        "EfficientNet-Lite0, frozen, 512x352, two levels, penalties fixed. On a frozen trunk two "
-        "heads are fitted as if alone: only the cost differs, one forward pass instead of two.",
+        note + "On a frozen trunk two heads are fitted as if alone: only the cost differs, one "
+        "forward pass instead of two.",
     )
 
 
 def main() -> None:
-    """Run what the arguments allow."""
+    """Run the parts that are asked for."""
+    parts = {"elements": elements, "floor": floor, "variants": variants}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--elements", type=Path)
+    parser.add_argument("parts", nargs="*", default=list(parts), choices=list(parts))
+    parser.add_argument("--elements", type=Path, required=True)
+    parser.add_argument("--floor", type=Path, required=True)
     parser.add_argument("--coco", type=Path)
-    parser.add_argument("--floor", type=Path)
+    parser.add_argument("--trunk", type=Path, help="a floor run, tuned whole, with two levels")
     args = parser.parse_args()
-    if args.elements:
-        elements(args)
-    if args.floor:
-        floor_and_both(args)
+    for name in args.parts:
+        parts[name](args)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ def train(
     tune_rate: float = 3e-4,
     batch: int = 16,
     augment: float = 1.0,
+    views: int = 0,
     final: Flag = False,
     seed: int = 0,
     as_json: Json = False,
@@ -106,6 +107,9 @@ def train(
         Images a step of the whole network.
     augment
         Strength of the augmentation, 0 to 2.
+    views
+        Augmented copies of each image that the heads learn from too: slower, and steadier under
+        other cameras and waters.
     final
         Train once more on all images, for the number of epochs that was best.
     seed
@@ -135,6 +139,7 @@ def train(
                 tune_rate=tune_rate,
                 batch=batch,
                 augment=augment,
+                views=views,
             ),
             dive_from=dive_from,
             aliases=aliases,

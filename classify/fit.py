@@ -37,6 +37,7 @@ from classify.model import Classifier, ModelConfig
 from classify.settings import TrainConfig
 from classify.splits import image_weights, inner_parts, split
 from classify.stored import Maps, feature_maps, logits_of_images, logits_of_maps, prepare_images
+from classify.views import averaged_views, copies, with_views
 
 log = logging.getLogger(__name__)
 
@@ -84,19 +85,30 @@ def fit(
     table, images = prepare_images(model, table, work, stage("reading"))
     maps = feature_maps(model, images, work / "maps", stage("features"))
     features, known = Features(maps, model.config.pool), _supervision(table, model.config, config)
+    taught, teaching = features, known
+    if config.views:
+        seen = averaged_views(
+            model,
+            images,
+            views=config.views,
+            strength=config.augment,
+            seed=config.seed,
+            progress=stage("views"),
+        )
+        taught, teaching = with_views(features, known, seen)
     strengths, history = dict.fromkeys(model.config.heads, config.strength), []
     if not config.strength:
-        strengths, tried = choose_strengths(features, known, model.config)
+        strengths, tried = choose_strengths(taught, teaching, model.config)
         history = [{"phase": "head", **row} for row in tried]
     at_random = _randomly_split(table, model.config, config)
     flattered = _on_averages(features, at_random, model.config, strengths)
     alone = _on_averages(features, known, model.config, strengths)
-    fit_head(model.head, features, known.training, known, model.config, strengths)
+    fit_head(model.head, taught, teaching.training, teaching, model.config, strengths)
     mean, deviation = moments(features, known.training)
     model.feature_mean.copy_(mean)
     model.feature_deviation.copy_(deviation)
-    unseen = unseen_logits(features, known, model.config, strengths)
-    network = _Network(model, images, features, known, config, strengths, work, stage)
+    unseen = unseen_logits(taught, teaching, model.config, strengths)[: len(table)]
+    network = _Network(model, images, taught, known, teaching, config, strengths, work, stage)
     tuned = 0
     if config.tune_epochs:
         epochs, tuned = network.tune()
@@ -135,6 +147,7 @@ class _Network:
         images: Pixels,
         features: Features,
         known: Supervision,
+        teaching: Supervision,
         config: TrainConfig,
         strengths: dict[str, float],
         work: Path,
@@ -144,6 +157,7 @@ class _Network:
         self._images = images
         self._features = features  # of the trunk as it is before tuning
         self._known = known
+        self._teaching = teaching  # the same, with the copies that `features` has
         self._config = config
         self._strengths = strengths
         self._work = work
@@ -184,8 +198,9 @@ class _Network:
         return feature_maps(self._model, self._images, file, self._stage("features"))
 
     def _fit_head(self, rows: Rows) -> None:
-        config = self._model.config
-        fit_head(self._model.head, self._features, rows, self._known, config, self._strengths)
+        config, images = self._model.config, len(self._images)
+        rows = copies(rows, images, len(self._features.averaged) // images)
+        fit_head(self._model.head, self._features, rows, self._teaching, config, self._strengths)
 
     def _finetune(
         self, rows: Rows, judged_by: Rows, config: TrainConfig, name: str

@@ -30,6 +30,8 @@ class TrainConfig(Config):
         batch: images a step; gradients are summed over as many as fit at a time.
         average: decay of the running average of the weights (EMA), which is what is kept.
         augment: strength of the augmentation, 0 to 2.
+        views: augmented copies of each image that the heads learn from too; each costs as much as
+            reading the images once. With "mean" pooling only.
     """
 
     split: str = "dive"
@@ -47,6 +49,7 @@ class TrainConfig(Config):
     batch: int = 16
     average: float = 0.99
     augment: float = 1.0
+    views: int = 0
 
     def __post_init__(self) -> None:
         check("--batch", self.batch, 1, 4096)
@@ -55,3 +58,4 @@ class TrainConfig(Config):
         check("--average", self.average, 0, 0.99999)
         check("--strength", self.strength, 0, 100)
         check("--augment", self.augment, 0, 2)
+        check("--views", self.views, 0, 20)

@@ -74,6 +74,8 @@ def train(
         fold=config.fold,
         seed=config.seed,
     )
+    if config.views and model_settings.get("pool", "mean") != "mean":
+        raise RunError(f"--views {config.views} needs --pool mean")
     heads = labelled.class_names(table, tasks)
     torch.manual_seed(config.seed)
     model = _start_model(ModelConfig(heads=heads, **model_settings), init_from)
