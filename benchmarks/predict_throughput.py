@@ -23,13 +23,14 @@ from embed_throughput import make_inputs
 from PIL import Image
 from record import record
 
-from classify.model import Classifier, load_classifier
+from classify.model import load_classifier
 from classify.predict import predict_images
 
 
 @torch.inference_mode()
-def plain_loop(model: Classifier, paths: list[Path]) -> list[str]:
+def plain_loop(run: Path, paths: list[Path]) -> list[str]:
     """Name all files the plain way."""
+    model = load_classifier(run)
     size = (model.config.width, model.config.height)
     named = []
     for path in paths:
@@ -65,10 +66,11 @@ def main() -> None:
     plain, fast = [], []
     with tempfile.TemporaryDirectory() as name:
         paths, run = make_inputs(Path(name), arguments.frames)
-        model = load_classifier(run)
+        plain_loop(run, paths[:8])  # both are warm when the clock starts
+        predict_images(run, paths[:8])
         for _ in range(arguments.repeats):
             start = time.perf_counter()
-            slow = plain_loop(model, paths)
+            slow = plain_loop(run, paths)
             plain.append(len(paths) / (time.perf_counter() - start))
             start = time.perf_counter()
             table = predict_images(run, paths)
@@ -88,7 +90,7 @@ def main() -> None:
             ]
         ],
         f"{len(paths)} rendered frames, EfficientNet-Lite0 at 512x352, median of "
-        f"{arguments.repeats} repeats in turn; loading the model is counted for `predict` only. "
+        f"{arguments.repeats} repeats in turn, loading the model included in both. "
         f"The two agree on {agree:.0%} of the frames.",
     )
 
