@@ -344,7 +344,7 @@ def explain(
         return
     for target, name, probability in written[:20]:
         say(f"{target}  {name} {probability:.2f}")
-    say(f"{len(written)} pictures in {out}")
+    say(f"{len(written)} picture{'s' * (len(written) != 1)} in {out}")
 
 
 @app.command
