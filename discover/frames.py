@@ -23,6 +23,7 @@ from discover.survey import Survey, SurveyError, concat_rows, frame_id, unit_nam
 log = logging.getLogger(__name__)
 
 CHUNK = 256  # files a shard: what a kill can cost at most
+_ELSEWHERE = ("depth_m", "video", "video_frame", "video_s", "altitude_m", "area_m2", "yaw_deg")
 _STATISTICS_SIDE = 270  # pixels; sharpness is comparable only at one scale
 
 Progress = Callable[[int, int], None]
@@ -212,7 +213,7 @@ def _read_frame(item: _Planned) -> dict[str, Any] | tuple[Path, str]:
         "index": item.index,
         "width": decoded.width,
         "height": decoded.height,
-        "depth_m": None,
+        **dict.fromkeys(_ELSEWHERE),
         "flags": [],
         **exif,
         **image_statistics(decoded.pixels),

@@ -116,11 +116,14 @@ class Survey:
         """
         with duckdb.connect() as connection:
             for name, table in {"frames": self.frames, **tables}.items():
-                files = table.files()
-                if files:
-                    relation = connection.read_parquet([str(f) for f in files], union_by_name=True)
-                else:
-                    relation = connection.from_arrow(SCHEMAS[table.name].empty_table())
+                relation = connection.from_arrow(SCHEMAS[table.name].empty_table())
+                files = [str(file) for file in table.files()]
+                if files:  # columns that only today's schema has are null
+                    relation.create_view(f"{name}_columns")
+                    connection.read_parquet(files, union_by_name=True).create_view(f"{name}_rows")
+                    relation = connection.sql(
+                        f"select * from {name}_rows union all by name select * from {name}_columns"
+                    )
                 relation.create_view(name)
             return connection.execute(query, list(parameters)).df()
 

@@ -37,6 +37,32 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("sharpness", pa.float32()),  # variance of the Laplacian, grey values 0..255
             ("brightness", pa.float32()),  # mean grey value, 0..255
             ("flags", pa.list_(pa.string())),
+            ("video", pa.string()),  # the file it was taken from, like `path`; null for an image
+            ("video_frame", pa.int64()),  # number of the frame in the video, from 0
+            ("video_s", pa.float64()),  # its time stamp, seconds from the start of the video
+            ("altitude_m", pa.float32()),  # above the floor
+            ("area_m2", pa.float32()),  # of floor in view
+            ("yaw_deg", pa.float32()),  # heading, clockwise from north
+        ]
+    ),
+    # Same-scene pairs with proof; `frame_a` comes before `frame_b` in the frames table's order.
+    "pairs": pa.schema(
+        [
+            ("frame_a", pa.string()),
+            ("frame_b", pa.string()),
+            ("inliers", pa.int32()),  # matched points that agree on one motion
+            ("overlap", pa.float32()),  # share of the scene of a that b shows, 0..1
+            ("proof", pa.float32()),  # probability that both show the same scene
+        ]
+    ),
+    "bursts": pa.schema(
+        [
+            ("frame_id", pa.string()),
+            ("burst_id", pa.string()),
+            ("keyframe", pa.bool_()),
+            ("proof", pa.float32()),  # of the strongest pair that ties it to its burst; null alone
+            ("order", pa.int64()),  # place in the dive: the index, or recovered by looking
+            ("flags", pa.list_(pa.string())),  # quality that only the dive's other frames tell
         ]
     ),
     "predictions": pa.schema(
@@ -144,12 +170,14 @@ class Table:
         """
         files = self.files() if units is None else [self.folder / f"{u}.parquet" for u in units]
         tables = [_read_shard(path, columns) for path in files]
+        schema = self.schema if columns is None else pa.schema(map(self.schema.field, columns))
         if not tables:
-            schema = self.schema
-            return (
-                schema if columns is None else pa.schema(map(schema.field, columns))
-            ).empty_table()
-        return pa.concat_tables(tables, promote_options="default")
+            return schema.empty_table()
+        rows = pa.concat_tables(tables, promote_options="default")
+        for field in schema:  # a shard of an earlier release may lack a column of today's
+            if field.name not in rows.column_names:
+                rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+        return rows
 
     def set_aside_damaged(self) -> list[Path]:
         """Rename damaged shards to `*.damaged`, so that their units are made again; return them.

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,3 +140,13 @@ def test_sql_sees_empty_and_full_tables(tmp_path: Path) -> None:
         "select crop_id from maps where crop_id = ?", ["b"], maps=survey.table("maps", "r")
     )
     assert found["crop_id"].tolist() == ["b"]
+
+
+def test_columns_that_an_earlier_release_did_not_write_are_null(tmp_path: Path) -> None:
+    table = Table(tmp_path, "maps")
+    table.write("new", _rows("a"))
+    pq.write_table(_rows("b").drop_columns("y"), tmp_path / "old.parquet")
+    assert table.read(["crop_id", "y"])["y"].null_count == 1
+    (tmp_path / "new.parquet").unlink()
+    assert table.read(["crop_id", "y"])["y"].to_pylist() == [None]
+    assert table.read().column_names[:2] == ["crop_id", "x"]
