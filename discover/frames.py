@@ -11,20 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image
 
-from classify.images import SUFFIXES, ImageError, Pixels, open_image, read_image, resize
+from classify.images import SUFFIXES, ImageError, open_image, read_image
 from classify.runs import file_hash
+from discover.quality import image_flags, image_statistics, side_to_read
 from discover.survey import Survey, SurveyError, concat_rows, frame_id, unit_name
 
 log = logging.getLogger(__name__)
 
 CHUNK = 256  # files a shard: what a kill can cost at most
 _ELSEWHERE = ("depth_m", "video", "video_frame", "video_s", "altitude_m", "area_m2", "yaw_deg")
-_STATISTICS_SIDE = 270  # pixels; sharpness is comparable only at one scale
 
 Progress = Callable[[int, int], None]
 DiveOf = Callable[[Path], str]
@@ -198,13 +197,15 @@ def _read_frame(item: _Planned) -> dict[str, Any] | tuple[Path, str]:
     """Return the row of one file, or the file and why it cannot be read."""
     try:
         data = item.file.read_bytes()
-        exif = read_exif(open_image(data))
-        decoded = read_image(data, min_side=_STATISTICS_SIDE)
+        image = open_image(data)
+        exif = read_exif(image)
+        decoded = read_image(data, min_side=side_to_read(*image.size))
     except ImageError as error:
         return item.file, f"{item.file.name}: {error}"
     except OSError as error:
         return item.file, f"{item.file.name}: {error.strerror}"
     digest = hashlib.sha256(data).hexdigest()
+    statistics = image_statistics(decoded.pixels)
     return {
         "frame_id": frame_id(digest, item.dive, item.index),
         "path": item.stored,
@@ -214,25 +215,9 @@ def _read_frame(item: _Planned) -> dict[str, Any] | tuple[Path, str]:
         "width": decoded.width,
         "height": decoded.height,
         **dict.fromkeys(_ELSEWHERE),
-        "flags": [],
+        "flags": image_flags(statistics),
         **exif,
-        **image_statistics(decoded.pixels),
-    }
-
-
-def image_statistics(pixels: Pixels) -> dict[str, float]:
-    """Return sharpness (variance of the Laplacian) and brightness (mean), of grey values 0..255.
-
-    The image is brought to a shorter side of 270 pixels first, so that frames compare. Sharpness
-    after Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy".
-    """
-    height, width = pixels.shape[:2]
-    factor = _STATISTICS_SIDE / min(height, width)
-    small = resize(pixels, max(1, round(width * factor)), max(1, round(height * factor)))
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    return {
-        "sharpness": float(cv2.Laplacian(grey, cv2.CV_32F).var()),
-        "brightness": float(grey.mean()),
+        **statistics,
     }
 
 
