@@ -75,8 +75,9 @@ class Trunk(nn.Module):
             self._earlier, more = _earlier_stage(backbone)
             self.channels += more
         mean, std = normalisation(backbone)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        grey = torch.tensor([mean, std]).view(2, 1, 3, 1, 1) * 255
+        self.register_buffer("mean", grey[0], persistent=False)
+        self.register_buffer("std", grey[1], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the map, [n, channels, rows, cols], of images, uint8 RGB [n, h, w, 3]."""
@@ -96,7 +97,7 @@ class Trunk(nn.Module):
 
     def normalised(self, images: Tensor) -> Tensor:
         """Return uint8 images [n, h, w, 3] as the backbone wants them, float [n, 3, h, w]."""
-        return (images.permute(0, 3, 1, 2).float().div(255.0) - self.mean) / self.std
+        return (images.permute(0, 3, 1, 2) - self.mean) / self.std
 
 
 def normalisation(backbone: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]]:

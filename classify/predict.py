@@ -1,8 +1,10 @@
 """What new frames show: class, probability, and whether that is sure."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pandas as pd
 import torch
 
 from classify.ahead import made_ahead
-from classify.device import best_device, inference_precision, place
+from classify.device import best_device, inference_precision, one_thread, place
+from classify.fold import folded
 from classify.images import SUFFIXES, Pixels
 from classify.model import Classifier, ModelConfig, as_batch, load_classifier
 from classify.runs import RunError, write_atomic
@@ -23,7 +26,8 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 COLUMNS = ("image", "task", "class", "probability", "sure")
-_BATCH = 16
+_GROUP = {"cpu": 1}  # images that go through the network at a time
+_GROUP_ELSEWHERE = 16
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,9 @@ class Predictor:
     def __init__(self, model: Classifier) -> None:
         self.model = model
         place(self.model)
+        size = (model.config.height, model.config.width, 3)
+        noise = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+        self._trunk = folded(model.trunk, as_batch([noise], best_device()))
 
     def __call__(
         self,
@@ -74,23 +81,40 @@ class Predictor:
     ) -> Iterator[npt.NDArray[np.float32] | None]:
         """Yield the logits [classes] for each path, None where the file cannot be read.
 
-        JPEGs are decoded at the scale that is needed, ahead of the network; memory does not grow
-        with the number of files.
+        JPEGs are decoded at the scale that is needed; memory does not grow with the number of
+        files.
 
         Args:
             paths: the images.
             progress: called with (images done, images in all).
             dives: the dive of each, for a classifier that hides the vehicle; None takes the folder.
         """
-        done = 0
-        for batch in made_ahead(self._reader(paths, dives), range(len(paths)), batch=_BATCH):
-            sound = [image for image in batch if image is not None]
-            rows = iter(self._forward(sound) if sound else ())
-            for image in batch:
-                yield None if image is None else next(rows)
-            done += len(batch)
-            if progress:
-                progress(done, len(paths))
+        read = self._reader(paths, dives)
+        size = _GROUP.get(best_device().type, _GROUP_ELSEWHERE)
+        groups = [range(at, min(at + size, len(paths))) for at in range(0, len(paths), size)]
+        workers, done = torch.get_num_threads(), 0
+        with one_thread():
+            for made in made_ahead(
+                partial(self._logits_of, read), groups, batch=2 * workers, workers=workers
+            ):
+                for row in chain.from_iterable(made):
+                    yield row
+                    done += 1
+                if progress:
+                    progress(done, len(paths))
+
+    def _logits_of(
+        self, read: Callable[[int], Pixels | None], rows: Iterable[int]
+    ) -> list[npt.NDArray[np.float32] | None]:
+        """Return the logits of some rows, None for what cannot be read.
+
+        Each worker decodes and computes on one core: cores that share the layers of one image wait
+        for one another, and for the decoder.
+        """
+        images = [read(row) for row in rows]
+        sound = [image for image in images if image is not None]
+        found = iter(self._forward(sound) if sound else ())
+        return [None if image is None else next(found) for image in images]
 
     def _reader(
         self, paths: list[Path], dives: Sequence[str | None] | None
@@ -114,7 +138,7 @@ class Predictor:
     @torch.inference_mode()
     def _forward(self, images: list[Pixels]) -> npt.NDArray[np.float32]:
         with inference_precision():
-            features = self.model.trunk(as_batch(images, best_device()))
+            features = self._trunk(as_batch(images, best_device()))
         return self.model.classify(features).logits.float().cpu().numpy()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from classify import predict
 from classify.images import Pixels
@@ -131,15 +132,16 @@ def test_images_are_read_no_more_than_a_few_batches_ahead(
     monkeypatch.setattr(predict, "prepared", counted)
     monkeypatch.setattr(predictor, "_forward", lambda images: np.zeros((len(images), 2)))
     paths = _paths(fresh) * 20
+    most = 6 * torch.get_num_threads()  # three lists of two images a core
     ahead = []
     for taken, _ in enumerate(predictor.logits(paths)):
         patience = 100 if taken == 0 else 0  # to whoever would read on while nothing is taken
-        while len(begun) <= 3 * predict._BATCH and patience:
+        while len(begun) <= most and patience:
             time.sleep(0.005)
             patience -= 1
         ahead.append(len(begun) - taken)
     assert len(ahead) == len(begun) == len(paths)
-    assert max(ahead) <= 3 * predict._BATCH
+    assert max(ahead) <= most
 
 
 def test_folders_are_searched_and_files_taken_as_given(tmp_path: Path) -> None:
