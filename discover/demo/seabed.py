@@ -14,6 +14,8 @@ from discover.demo.terrain import SLOPE_RANGE, TILE_M, Terrain, build_terrain
 
 _UNDULATION_M = 19.0
 _MERGE_M = 0.6
+_PATCH_M = TILE_M - 2 * _MERGE_M  # the longest stretch that never shows one texel twice
+_KEPT = 6  # patches held: those in view, and those that objects near by lie on
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,28 @@ class GroundView:
     slope_y: Array
 
 
+@dataclass(frozen=True)
+class _Patch:
+    """A stretch of a zone, from ``start`` to ``end`` metres north, with a texture of its own.
+
+    Without patches a zone would repeat every few metres, and two places be one scene.
+    """
+
+    start: float
+    end: float
+    zone: Zone
+    seed: int
+    look: int  # seed of what all patches of the zone share
+
+
 class Seabed:
     """Floors along a track, looked up by position."""
 
     def __init__(self, rng: Rng, bank: NoiseBank, zones: tuple[Zone, ...]) -> None:
         self.zones = zones
-        self.terrains: list[Terrain] = [
-            build_terrain(rng, bank, zone.floor, zone.rippled) for zone in zones
-        ]
+        self._bank = bank
+        self._patches = _cut(rng, zones)
+        self._built: dict[int, Terrain] = {}
         small = cv2.resize(bank.draw(rng, "broad"), (256, 256), interpolation=cv2.INTER_AREA)
         self._swell = (small * 0.045).astype(np.float32)
         stain = cv2.resize(bank.draw(rng, "mid"), (256, 256), interpolation=cv2.INTER_AREA)
@@ -57,11 +73,11 @@ class Seabed:
     def _shares(self, x: Array, y: Array) -> list[tuple[Terrain, Array | None]]:
         """Terrains present at the given places, with their weights (None for a lone one)."""
         low, high = float(y.min()) - _MERGE_M - 0.4, float(y.max()) + _MERGE_M + 0.4
-        starts = [-np.inf, *(zone.end for zone in self.zones[:-1])]
-        ends = [*(zone.end for zone in self.zones[:-1]), np.inf]
-        seen = [i for i in range(len(self.zones)) if ends[i] > low and starts[i] < high]
+        starts = [-np.inf, *(patch.start for patch in self._patches[1:])]
+        ends = [*(patch.end for patch in self._patches[:-1]), np.inf]
+        seen = [i for i in range(len(self._patches)) if ends[i] > low and starts[i] < high]
         if len(seen) == 1:
-            return [(self.terrains[seen[0]], None)]
+            return [(self._terrain(seen[0]), None)]
         wobble = y + 0.3 * np.sin(x * 3.1) * np.cos(x * 1.3 + y * 4)
         shares: list[tuple[Terrain, Array | None]] = []
         for i in seen:
@@ -70,8 +86,19 @@ class Seabed:
                 weight *= smoothstep(starts[i] - _MERGE_M, starts[i] + _MERGE_M, wobble)
             if np.isfinite(ends[i]):
                 weight *= 1 - smoothstep(ends[i] - _MERGE_M, ends[i] + _MERGE_M, wobble)
-            shares.append((self.terrains[i], weight))
+            shares.append((self._terrain(i), weight))
         return shares
+
+    def _terrain(self, number: int) -> Terrain:
+        """The terrain of a patch, made when it comes into view."""
+        if number not in self._built:
+            while len(self._built) >= _KEPT:
+                del self._built[next(iter(self._built))]
+            patch = self._patches[number]
+            rng, look = np.random.default_rng(patch.seed), np.random.default_rng(patch.look)
+            zone = patch.zone
+            self._built[number] = build_terrain(rng, self._bank, zone.floor, zone.rippled, look)
+        return self._built[number]
 
     def height(self, x: Array, y: Array) -> Array:
         """Height of the floor in metres at places of one shape."""
@@ -118,6 +145,22 @@ class Seabed:
         stain = self._macro(self._stain, small_x, small_y)
         albedo *= cv2.resize(stain, (lens.width, lens.height))
         return albedo, slopes[0], slopes[1]
+
+
+def _cut(rng: Rng, zones: tuple[Zone, ...]) -> tuple[_Patch, ...]:
+    """Cut zones, the first of which begins at 0, into patches of equal length."""
+    patches = []
+    start = 0.0
+    for zone in zones:
+        number = max(int(np.ceil((zone.end - start) / _PATCH_M)), 1)
+        edges = np.linspace(start, zone.end, number + 1).tolist()
+        look = int(rng.integers(2**32))
+        patches += [
+            _Patch(edges[i], edges[i + 1], zone, int(rng.integers(2**32)), look)
+            for i in range(number)
+        ]
+        start = zone.end
+    return tuple(patches)
 
 
 def _levels(lens: Lens, pose: Pose, texel: float) -> Array:

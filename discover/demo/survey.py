@@ -21,7 +21,7 @@ from discover.demo.layout import Layout
 from discover.demo.render import DiveRenderer
 
 _LOG = logging.getLogger(__name__)
-_VERSION = 1  # of the renderer; an older survey is rendered anew
+_VERSION = 2  # of the renderer; an older survey is rendered anew
 _CHUNK = 30  # frames per task
 _META = b"discover.demo"
 

@@ -54,16 +54,19 @@ _BASES = {
 }
 
 
-def build_terrain(rng: Rng, bank: NoiseBank, floor: str, rippled: bool) -> Terrain:
-    """Make a floor at the resolution of ``bank``."""
+def build_terrain(rng: Rng, bank: NoiseBank, floor: str, rippled: bool, look: Rng) -> Terrain:
+    """Make a floor at the resolution of ``bank``.
+
+    Patches of one floor differ by ``rng`` and share colours and ripples: the draws of ``look``.
+    """
     makers = {"sandy": _sand, "muddy": _mud, "muddy-sand": _muddy_sand, "reef": _reef}
     canvas = makers[floor](rng, bank)
     if rippled:
-        _add_ripples(rng, bank, canvas)
+        _add_ripples(rng, bank, canvas, look)
     _add_grit(rng, canvas, {"sandy": 1500, "muddy": 350, "muddy-sand": 2200, "reef": 900}[floor])
     hollow = canvas.height - _blurred(canvas.height, TILE_M / 80)
     canvas.bright *= np.clip(1 + 9 * hollow / (0.3 + hollow.std() * 30), 0.35, 1.5)
-    base, tint = (np.array(c, np.float32) * rng.uniform(0.85, 1.15, 3) for c in _BASES[floor])
+    base, tint = (np.array(c, np.float32) * look.uniform(0.85, 1.15, 3) for c in _BASES[floor])
     # Views bend over the relief by iteration, which converges only on gentle slopes.
     relief = _blurred(canvas.height, 0.05, enlarge=False)
     return Terrain(
@@ -150,11 +153,11 @@ def _reef(rng: Rng, bank: NoiseBank) -> _Canvas:
     return _Canvas(height.astype(np.float32), bright.astype(np.float32), crust)
 
 
-def _add_ripples(rng: Rng, bank: NoiseBank, canvas: _Canvas) -> None:
+def _add_ripples(rng: Rng, bank: NoiseBank, canvas: _Canvas, look: Rng) -> None:
     """Wave-formed ripples: sharp crests, rounded troughs, forking where the phase is warped."""
     size = canvas.height.shape[0]
-    waves = rng.integers(20, 34)
-    angle = rng.uniform(-0.5, 0.5)
+    waves = look.integers(20, 34)
+    angle = look.uniform(-0.5, 0.5)
     # Whole numbers of waves keep the texture periodic.
     across, along = round(float(waves * np.sin(angle))), round(float(waves * np.cos(angle)))
     grid = np.arange(size, dtype=np.float32) * (2 * np.pi / size)
