@@ -48,7 +48,7 @@ def changes() -> Iterator[tuple[str, str, Change]]:
     for degrees in (5.0, 15.0, 30.0):
         yield "rotation", f"{degrees:.0f}°", partial(effects.rotate, degrees=degrees)
     yield "ROV structure", "at the sides", _rov_structure
-    yield "all together", "1/2, JPEG 40, haze 0.25", _poor_recording
+    yield "all together", "1/2, JPEG 40, haze 0.25", poor_recording
 
 
 def measure_robustness(
@@ -142,7 +142,7 @@ def _rov_structure(pixels: Pixels) -> Pixels:
     return effects.rov_frame(pixels, amount=1.0, rng=np.random.default_rng(int(pixels.mean() * 97)))
 
 
-def _poor_recording(pixels: Pixels) -> Pixels:
+def poor_recording(pixels: Pixels) -> Pixels:
     """Half the resolution, JPEG 40 and haze, in the order in which they arise."""
     hazy = effects.haze(pixels, 0.25)
     return effects.jpeg(effects.reduce_resolution(hazy, 2), 40)

@@ -40,6 +40,7 @@ class Transform:
     """
 
     strength: float
+    recording: bool = False
 
     def __call__(self, pixels: Pixels, *, seed: int) -> Pixels:
         """Return an augmented copy of uint8 RGB [h, w, 3], of the same shape.
@@ -50,25 +51,27 @@ class Transform:
         """
         if self.strength == 0:
             return pixels.copy()
-        composed = _composed(self.strength)
+        composed = _composed(self.strength, self.recording)
         # Not `set_random_seed`: it starts every transform on the same sequence, so that those that
         # are drawn to apply, and how much, would go together.
         composed.set_random_state(np.random.default_rng(seed), random.Random(seed))
         return np.asarray(composed(image=np.ascontiguousarray(pixels).copy())["image"], np.uint8)
 
 
-def augmentation(strength: float = 1.0) -> Transform:
+def augmentation(strength: float = 1.0, *, recording: bool = False) -> Transform:
     """Return the augmentation of a strength.
 
     Args:
         strength: scales the probabilities and ranges of all effects: 0 leaves images as they are, 1
             keeps objects recognisable, 2 is the most.
+        recording: only what a worse camera, file or water would have made of the same scene:
+            resolution, JPEG, focus, haze and brightness, together and often.
 
     Raises:
         AmountError: `strength` is not in [0, 2].
     """
     check("--augment", strength, 0, STRONGEST)
-    return Transform(float(strength))
+    return Transform(float(strength), recording)
 
 
 def contact_sheet(
@@ -125,12 +128,13 @@ def _alone(pixels: Pixels, strength: float, seed: int) -> list[Pixels]:
     return drawn
 
 
-def _composed(strength: float) -> Any:  # noqa: ANN401 - albumentations is imported late
+def _composed(strength: float, recording: bool) -> Any:  # noqa: ANN401 - albumentations comes late
     """Return the composition for this thread: albumentations keeps what it drew in its objects."""
-    made: dict[float, Any] = _local.__dict__.setdefault("made", {})
-    if strength not in made:
-        made[strength] = _compose(strength)
-    return made[strength]
+    made: dict[tuple[float, bool], Any] = _local.__dict__.setdefault("made", {})
+    key = strength, recording
+    if key not in made:
+        made[key] = _compose_recording(strength) if recording else _compose(strength)
+    return made[key]
 
 
 def _compose(strength: float) -> Any:  # noqa: ANN401
@@ -157,6 +161,32 @@ def _compose(strength: float) -> Any:  # noqa: ANN401
             one_of(0.5, "brightness, contrast", "gamma"),
             effect["hue, saturation"],
             effect["JPEG"],
+        ]
+    )
+
+
+def _compose_recording(strength: float) -> Any:  # noqa: ANN401
+    """Put together what changes the recording and leaves the scene, in the order it arises."""
+    import cv2
+
+    albumentations, own, s = _albumentations(), _own_effect(), strength
+    return albumentations.Compose(
+        [
+            own(effects.turbidity, 0.0, 0.4 * s, p=_chance(0.5, s)),
+            albumentations.GaussianBlur(
+                blur_limit=0, sigma_limit=(0.3 * s, 1.5 * s), p=_chance(0.3, s)
+            ),
+            albumentations.Downscale(
+                scale_range=(1 / (1 + 2 * s), 0.95),
+                interpolation_pair={"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR},
+                p=_chance(0.7, s),
+            ),
+            albumentations.RandomBrightnessContrast(
+                0.3 * s, 0.0, brightness_by_max=False, p=_chance(0.3, s)
+            ),
+            albumentations.ImageCompression(
+                quality_range=(max(5, round(100 * 0.2**s)), 95), p=_chance(0.7, s)
+            ),
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Augmented copies of the images, for heads that worse cameras and waters do not mislead."""
+"""Worse recordings of the images, for heads that other cameras and waters do not mislead."""
 
 from collections.abc import Callable
 from copy import copy
@@ -27,7 +27,10 @@ def averaged_views(
     seed: int,
     progress: Progress | None = None,
 ) -> Floats:
-    """Return the averaged features of augmented copies of all images.
+    """Return the averaged features of copies of all images, each as a worse recording.
+
+    Only the recording changes: copies that are also turned, moved and recoloured cost a head on a
+    frozen trunk more than they give (benchmarks/RESULTS.md).
 
     Args:
         model: its trunk reads them.
@@ -40,7 +43,7 @@ def averaged_views(
     Returns:
         float32 [views x rows, channels]: the first copy of every image, then the second.
     """
-    augment, total = augmentation(strength), views * len(images)
+    augment, total = augmentation(strength, recording=True), views * len(images)
 
     def make(place: int) -> Pixels:
         drawn = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])

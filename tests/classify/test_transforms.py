@@ -152,3 +152,16 @@ def test_importing_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_worse_recording_leaves_the_scene_where_it_is() -> None:
+    frame = _frame()
+    middle = np.mean(np.argwhere(frame[..., 1] == 210), axis=0)
+    augment = augmentation(1.0, recording=True)
+    made = [augment(frame, seed=seed) for seed in range(20)]
+    for image in made:
+        grey = image[..., 1].astype(float)
+        bright = np.argwhere(grey > (grey.min() + grey.max()) / 2)
+        assert np.abs(bright.mean(axis=0) - middle).max() < 5
+    assert len({image.tobytes() for image in made}) > 15
+    assert not np.array_equal(made[0], augmentation(1.0)(frame, seed=0))
