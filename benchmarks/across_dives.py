@@ -10,6 +10,7 @@ import argparse
 import json
 import tempfile
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,9 +32,13 @@ from classify.head import (
     fit_head,
     moments,
 )
+from classify.images import Pixels
 from classify.model import Classifier, ModelConfig, load_classifier
+from classify.robustness import poor_recording
 from classify.splits import image_weights, inner_parts
 from classify.stored import feature_maps, logits_of_maps, prepare_images
+from classify.transforms import augmentation
+from classify.views import with_views
 
 Strength = float | dict[str, float] | None  # None: chosen by dives of the training images
 SEEDS = (0, 1, 2)
@@ -57,8 +62,13 @@ class Set:
     averaged: Floats
 
 
-def read(table: pd.DataFrame, config: ModelConfig, trunk: Path | None = None) -> Set:
-    """Read all images once."""
+def read(
+    table: pd.DataFrame,
+    config: ModelConfig,
+    trunk: Path | None = None,
+    change: Callable[[Pixels, int], Pixels] | None = None,
+) -> Set:
+    """Read all images once; `change` makes another image of each, given its row."""
     model = Classifier(config)
     if trunk is not None:
         model.trunk.load_state_dict(load_classifier(trunk).trunk.state_dict())
@@ -66,6 +76,8 @@ def read(table: pd.DataFrame, config: ModelConfig, trunk: Path | None = None) ->
     place(model)
     with tempfile.TemporaryDirectory() as folder:
         table, images = prepare_images(model, table, Path(folder))
+        for row in range(len(images) if change else 0):
+            images[row] = change(images[row], row)
         maps = feature_maps(model, images, Path(folder) / "maps")
         parts = [
             maps[i : i + 256].astype(np.float32).mean((2, 3)) for i in range(0, len(maps), 256)
@@ -93,12 +105,16 @@ def supervise(table: pd.DataFrame, config: ModelConfig, rows: Rows, seed: int = 
     return replace(supervise_few(table, config, rows), parts=[rows[part] for part in parts])
 
 
-def fitted(data: Set, rows: Rows, strength: Strength = None) -> tuple[Classifier, Features]:
-    """Fit the heads on `rows`; None chooses the strength by dives among them."""
+def fitted(
+    data: Set, rows: Rows, strength: Strength = None, views: Floats | None = None
+) -> tuple[Classifier, Features]:
+    """Fit the heads on `rows`, and their `views`; None chooses the strength by dives among them."""
     features, known = (
         Features(data.averaged, "mean"),
         supervise(data.table, data.model.config, rows),
     )
+    if views is not None:
+        features, known = with_views(features, known, views[..., 0, 0])
     config = data.model.config
     if strength is None:
         strengths = choose_strengths(features, known, config)[0]
@@ -106,7 +122,7 @@ def fitted(data: Set, rows: Rows, strength: Strength = None) -> tuple[Classifier
         strengths = (
             strength if isinstance(strength, dict) else dict.fromkeys(config.heads, strength)
         )
-    fit_head(data.model.head, features, rows, known, config, strengths)
+    fit_head(data.model.head, features, known.training, known, config, strengths)
     mean, deviation = moments(features, rows)
     data.model.feature_mean.copy_(mean)
     data.model.feature_deviation.copy_(deviation)
@@ -232,6 +248,42 @@ def supervise_few(table: pd.DataFrame, config: ModelConfig, rows: Rows) -> Super
     return Supervision(labelled.targets(table, config.heads), weights, rows, rows[:0], [])
 
 
+def recordings(args: argparse.Namespace) -> None:
+    """Measure what a worse recording of the same dives costs, and what makes it cost less."""
+    table = labelled.read_labels(args.elements, tasks=("elements",))
+    heads = labelled.class_names(table, ("elements",))
+    data = read(table, ModelConfig(heads, locator=False))
+    poor = read(table, data.model.config, change=lambda image, _row: poor_recording(image)).averaged
+    copies = read(table, data.model.config, change=_worse).averaged
+    rows = []
+    for name, strength, views in (
+        ("as `train` does without --views", None, None),
+        ("--strength 0.3", 0.3, None),
+        ("--views 1: one worse recording of each image", None, copies),
+    ):
+        seeds = [_clean_and_poor(data, poor, seed, strength, views) for seed in SEEDS]
+        rows.append([name, *map(_spread, zip(*seeds, strict=True))])
+    record("Half the resolution, JPEG 40 and haze", HEADER_LOST, rows, NOTE)
+
+
+def _clean_and_poor(
+    data: Set, poor: Floats, seed: int, strength: Strength, views: Floats | None
+) -> tuple[float, float, float]:
+    """Return the mean over folds of the score on clean and on poor recordings, and what is lost."""
+    each = []
+    for train, test in folds(data.table, "elements", 3, seed):
+        model, _ = fitted(data, train, strength, views)
+        logits = [logits_of_maps(model, maps[test]) for maps in (data.averaged, poor)]
+        scores = [balanced(part, data.table, test, model.config, "elements") for part in logits]
+        each.append([score["balanced_accuracy"] for score in scores])
+    clean, worse = np.mean(each, axis=0)
+    return float(clean), float(worse), float(clean - worse)
+
+
+def _worse(image: Pixels, row: int) -> Pixels:
+    return augmentation(1.0, recording=True)(image, seed=row)
+
+
 def all_labels(table: pd.DataFrame, coco: Path, classes: tuple[str, ...]) -> pd.Series:
     """Return every class that an image shows, parted by "|"; the main one where COCO has none."""
     found = json.loads(coco.read_text())
@@ -251,6 +303,7 @@ def all_labels(table: pd.DataFrame, coco: Path, classes: tuple[str, ...]) -> pd.
     )
 
 
+HEADER_LOST = ("head", "clean, mean of folds", "poor recording", "lost")
 HEADER = ("head", "mean of folds", "all folds", "accuracy", "recall")
 
 
@@ -348,7 +401,12 @@ def variants(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Run the parts that are asked for."""
-    parts = {"elements": elements, "floor": floor, "variants": variants}
+    parts = {
+        "elements": elements,
+        "floor": floor,
+        "variants": variants,
+        "recordings": recordings,
+    }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=list(parts), choices=list(parts))
     parser.add_argument("--elements", type=Path, required=True)
