@@ -61,15 +61,19 @@ def read_labels(
     sources = _sources([data] if isinstance(data, Path) else list(data), tasks)
     names = _read_aliases(aliases)
     shared = len(sources) > 1 and len(set(sources)) == 1
+    there = [task for task in tasks if not shared or _has_column(sources[0], task)] or tasks
     parts = [
         _labels_of_task(source, task, names, multilabel=multilabel, shared=shared)
         for source, task in zip(sources, tasks, strict=True)
+        if task in there
     ]
     table = parts[0]
     for part in parts[1:]:
         table = table.merge(part, on="path", how="outer", suffixes=("", "_other"))
         for column in ("dive", "burst"):
             table[column] = table[column].combine_first(table.pop(f"{column}_other"))
+    for task in set(tasks) - set(there):  # a table may know one task alone
+        table[task] = None
     if dive_from is not None:
         table["dive"] = [_match_dive(path, dive_from) for path in table["path"]]
     return table[["path", "dive", "burst", *tasks]].reset_index(drop=True)
@@ -238,11 +242,7 @@ def _read_folders(data: Path) -> pd.DataFrame:
 
 def _read_table(data: Path, task: str, shared: bool) -> pd.DataFrame:
     """Read one task's labels; a table that is shared by two tasks has a column named for each."""
-    try:
-        is_csv = data.suffix.lower() == ".csv"
-        table = pd.read_csv(data, dtype=str) if is_csv else pd.read_parquet(data)
-    except (OSError, ValueError) as error:
-        raise DataError(f"DATA {data} cannot be read: {error}") from None
+    table = _read_any(data)
     own = task.removesuffix("s")
     names = (task, own) if shared else (task, own, "label", "class")
     label = next((c for c in names if c in table.columns), None)
@@ -266,6 +266,23 @@ def _read_table(data: Path, task: str, shared: bool) -> pd.DataFrame:
         "burst": _as_text(table["burst"]) if "burst" in table.columns else None,
     }
     return pd.DataFrame(found, dtype=object)
+
+
+def _has_column(source: Path, task: str) -> bool:
+    table = _read_any(source)
+    return task in table.columns or task.removesuffix("s") in table.columns
+
+
+def _read_any(source: Path) -> pd.DataFrame:
+    try:
+        return read_csv(source) if source.suffix.lower() == ".csv" else pd.read_parquet(source)
+    except (OSError, ValueError) as error:
+        raise DataError(f"DATA {source} cannot be read: {error}") from None
+
+
+def read_csv(file: Path) -> pd.DataFrame:
+    """Read a CSV as text; an empty cell is null, and a class may be called "None" or "NA"."""
+    return pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""])
 
 
 def _as_text(column: pd.Series) -> pd.Series:

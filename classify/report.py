@@ -27,6 +27,7 @@ from classify.images import ImageError, Pixels, read_image, resize
 from classify.model import ModelConfig
 from classify.page import write_page
 from classify.runs import Run, RunError, read_run
+from classify.scoring import read_rows
 
 log = logging.getLogger(__name__)
 
@@ -180,9 +181,8 @@ def _read(folder: Path) -> _Trained:
             "give a run of `classify train`, not an adapted one"
         )
     explain = Explainer(folder)
-    text = dict.fromkeys(("dive", "burst", *explain.model.config.heads), str)
     table, held_out = (
-        pd.read_csv(folder / f"{name}.csv", dtype=text) for name in ("split", "validation")
+        read_rows(folder / f"{name}.csv", explain.model.config) for name in ("split", "validation")
     )
     return _Trained(run, explain, table, held_out)
 

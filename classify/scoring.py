@@ -119,7 +119,8 @@ def unseen_images(
 
 def read_rows(file: Path, config: ModelConfig) -> pd.DataFrame:
     """Read a run's table of images; labels and dives that look like numbers stay as written."""
-    return pd.read_csv(file, dtype=dict.fromkeys(("dive", "burst", *config.heads), str))
+    text = dict.fromkeys(("dive", "burst", *config.heads), str)
+    return pd.read_csv(file, dtype=text, keep_default_na=False, na_values=[""])
 
 
 def logits_of_table(

@@ -151,3 +151,23 @@ def test_a_class_that_the_classifier_does_not_know(tmp_path: Path) -> None:
     table = pd.DataFrame({"elements": ["whale"]})
     with pytest.raises(DataError, match="'whale', which the classifier does not know; it knows"):
         data.targets(table, {"elements": ("waste", "fauna")})
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_may_know_one_of_two_tasks(tmp_path: Path, kind: str) -> None:
+    _image(tmp_path / "a.jpg")
+    table = pd.DataFrame({"image": ["a.jpg"], "element": ["waste"]})
+    file = tmp_path / f"t.{kind}"
+    _ = table.to_csv(file) if kind == "csv" else table.to_parquet(file)
+    found = data.read_labels(file, tasks=data.BOTH)
+    assert found["elements"].tolist() == ["waste"]
+    assert found["floor"].isna().all()
+    with pytest.raises(DataError, match="floor needs at least two classes, has 0"):
+        data.class_names(found, data.BOTH)
+
+
+@pytest.mark.parametrize("name", ["None", "NA", "null"])
+def test_a_class_may_be_called_like_nothing(tmp_path: Path, name: str) -> None:
+    _image(tmp_path / "a.jpg")
+    (tmp_path / "t.csv").write_text(f"image,label\na.jpg,{name}\n")
+    assert data.read_labels(tmp_path / "t.csv")["elements"].tolist() == [name.lower()]
