@@ -108,8 +108,8 @@ def train(
     augment
         Strength of the augmentation, 0 to 2.
     views
-        Augmented copies of each image that the heads learn from too: slower, and steadier under
-        other cameras and waters.
+        Copies of each image that the heads learn from too, as a worse camera, file or water would
+        have recorded it: steadier under those, and slower.
     final
         Train once more on all images, for the number of epochs that was best.
     seed

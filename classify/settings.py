@@ -30,8 +30,8 @@ class TrainConfig(Config):
         batch: images a step; gradients are summed over as many as fit at a time.
         average: decay of the running average of the weights (EMA), which is what is kept.
         augment: strength of the augmentation, 0 to 2.
-        views: augmented copies of each image that the heads learn from too; each costs as much as
-            reading the images once. With "mean" pooling only.
+        views: copies of each image, as worse recordings, that the heads learn from too; each costs
+            as much as reading the images once. With "mean" pooling only.
     """
 
     split: str = "dive"
