@@ -36,6 +36,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("depth_m", pa.float64()),
             ("sharpness", pa.float32()),  # variance of the Laplacian, grey values 0..255
             ("brightness", pa.float32()),  # mean grey value, 0..255
+            ("fineness", pa.float32()),  # fine detail as a share of coarse detail; low in blur
             ("flags", pa.list_(pa.string())),
             ("video", pa.string()),  # the file it was taken from, like `path`; null for an image
             ("video_frame", pa.int64()),  # number of the frame in the video, from 0
