@@ -3,6 +3,7 @@
 from typing import Any
 
 from classify.runs import Run
+from discover.flags import count_flags
 from discover.labels import Labels
 from discover.survey import LABELS_FILE, Survey
 
@@ -20,6 +21,7 @@ def survey_status(survey: Survey) -> dict[str, Any]:
         "survey": str(survey.root),
         "frames": int(frames["n"]),
         "dives": int(frames["dives"]),
+        "flags": count_flags(survey),
         **{stage: [_run_row(run) for run in found] for stage, found in runs.items()},
         "named_crops": named,
         "damaged_shards": [str(path) for path in sorted(survey.root.rglob("*.damaged"))],
@@ -30,6 +32,9 @@ def survey_status(survey: Survey) -> dict[str, Any]:
 def status_lines(status: dict[str, Any]) -> list[str]:
     """Return `survey_status` as lines for a person."""
     lines = [f"{status['survey']}: {status['frames']} frames in {status['dives']} dives"]
+    if status["flags"]:
+        counts = ", ".join(f"{count} {flag}" for flag, count in status["flags"].items())
+        lines.append(f"  flagged: {counts}")
     for stage in ("embeddings", "clusters"):
         for run in status[stage]:
             crops = run["counts"].get("crops", 0)

@@ -22,6 +22,8 @@ LABELS_FILE = "labels.sqlite"
 
 _MADE_BY = {
     "predictions": "classify predict SURVEY --model RUN",
+    "pairs": "discover bursts",
+    "bursts": "discover bursts",
     "crops": "discover embed",
     "embeddings": "discover embed",
     "clusters": "discover cluster --class NAME",
