@@ -35,7 +35,7 @@ def train(
     pool: Literal["mean", "topk"] = "mean",
     levels: Literal[1, 2] | None = None,
     multilabel: Flag = False,
-    split: Literal["dive", "burst", "random"] = "dive",
+    split: Literal["dive", "burst", "random", "table"] = "dive",
     validation: float = 0.25,
     fold: int = 0,
     dive_from: str | None = None,
@@ -60,8 +60,9 @@ def train(
         What the labels are: floor (sandy, muddy, muddy-sand, reef), elements (ripples, fauna,
         algae, waste, rocks), or both in one network. Other class names are taken as they are.
     data
-        A CSV or Parquet table with columns image, label and perhaps dive and burst; or a folder
-        with one folder per class. For both: one of each, or a table with columns floor and element.
+        A CSV or Parquet table with columns image, label and perhaps dive, burst, and split or fold,
+        as `discover split` writes it; or a folder with one folder per class. For both: one of each,
+        or a table with columns floor and element.
     out
         Run folder to write; by default runs/<task>.
     backbone
@@ -87,11 +88,12 @@ def train(
     multilabel
         Several labels an image: parted by "|" in a table, or the same file in several folders.
     split
-        dive and burst keep each on one side. random inflates the score.
+        dive and burst keep each on one side. table takes the column split (train, test) or fold of
+        DATA. random inflates the score.
     validation
         Share of the images that is held out.
     fold
-        Which share: 0.25 makes the folds 0 to 3.
+        Which share: 0.25 makes the folds 0 to 3; or which fold of the table.
     dive_from
         Regular expression whose first group, found in an image's path, is its dive.
     aliases
@@ -167,7 +169,14 @@ def train(
 
 @app.command
 def evaluate(
-    model: Path, data: Path | None = None, /, *, dive_from: str | None = None, as_json: Json = False
+    model: Path,
+    data: Path | None = None,
+    /,
+    *,
+    split: Literal["all", "table"] = "all",
+    fold: int = 0,
+    dive_from: str | None = None,
+    as_json: Json = False,
 ) -> None:
     """Say how good a classifier is on dives that it was not trained on.
 
@@ -179,6 +188,10 @@ def evaluate(
         A finished run of `classify train`.
     data
         Other labelled images; without them, the images that were held out in training.
+    split
+        Of DATA: all images, or those that its column split (test) or fold holds out.
+    fold
+        The fold of the table that is held out.
     dive_from
         Regular expression whose first group, found in an image's path, is its dive.
     as_json
@@ -189,7 +202,7 @@ def evaluate(
     from classify.scoring import score_run
 
     with stages(silent=as_json) as begin:
-        scores = score_run(model, data, dive_from=dive_from, progress=begin)
+        scores = score_run(model, data, split=split, fold=fold, dive_from=dive_from, progress=begin)
     if as_json:
         print_json(scores)
         return

@@ -18,6 +18,7 @@ from classify.runs import content_hash, file_hash
 log = logging.getLogger(__name__)
 
 DIVE_COLUMNS = ("dive", "video")
+PART_COLUMNS = ("split", "fold")
 BOTH = ("floor", "elements")
 TABLES = (".csv", ".parquet")
 
@@ -37,10 +38,11 @@ def read_labels(
     """Read labelled images.
 
     A table (CSV or Parquet) has the columns `image`, a label column (`floor`, `element`, or
-    `label`) and perhaps `dive` (or `video`) and `burst`; image paths are relative to the table's
-    folder or to `images/` in it. A folder has one folder per class; a folder below a class is a
-    dive. For two tasks, give one source for each, or one table with both label columns, or a folder
-    that holds the folders `floor` and `elements`. An image may be labelled for one task only.
+    `label`) and perhaps `dive` (or `video`), `burst`, and `split` or `fold`, as `discover split`
+    writes them; image paths are relative to the table's folder or to `images/` in it. A folder has
+    one folder per class; a folder below a class is a dive. For two tasks, give one source for each,
+    or one table with both label columns, or a folder that holds the folders `floor` and `elements`.
+    An image may be labelled for one task only.
 
     Args:
         data: the source, or one source a task.
@@ -51,9 +53,10 @@ def read_labels(
             in several folders of classes.
 
     Returns:
-        Columns `path` (absolute), `dive` and `burst` (null where unknown), and a column for each
-        task: the standard name, several parted by "|", null where unknown. Images without any label
-        are left out and counted in the log.
+        Columns `path` (absolute), `dive` and `burst` (null where unknown), a column for each task:
+        the standard name, several parted by "|", null where unknown; and `part`, the table's
+        `split` or `fold` as text, where it has one. Images without any label are left out and
+        counted in the log.
 
     Raises:
         DataError: nothing can be read, a column or file is missing, or a file has two labels.
@@ -70,13 +73,14 @@ def read_labels(
     table = parts[0]
     for part in parts[1:]:
         table = table.merge(part, on="path", how="outer", suffixes=("", "_other"))
-        for column in ("dive", "burst"):
+        for column in ("dive", "burst", "part"):
             table[column] = table[column].combine_first(table.pop(f"{column}_other"))
     for task in set(tasks) - set(there):  # a table may know one task alone
         table[task] = None
     if dive_from is not None:
         table["dive"] = [_match_dive(path, dive_from) for path in table["path"]]
-    return table[["path", "dive", "burst", *tasks]].reset_index(drop=True)
+    given = ["part"] if table["part"].notna().any() else []
+    return table[["path", "dive", "burst", *given, *tasks]].reset_index(drop=True)
 
 
 def class_names(table: pd.DataFrame, tasks: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -134,7 +138,7 @@ def _sources(data: list[Path], tasks: tuple[str, ...]) -> list[Path]:
 def _labels_of_task(
     source: Path, task: str, names: dict[str, str], *, multilabel: bool, shared: bool
 ) -> pd.DataFrame:
-    """Return columns `path, dive, burst` and the task's; one row an image."""
+    """Return columns `path, dive, burst, part` and the task's; one row an image."""
     if source.is_dir():
         table = _read_folders(source)
     elif source.suffix.lower() in TABLES and source.is_file():
@@ -234,10 +238,11 @@ def _read_folders(data: Path) -> pd.DataFrame:
             log.warning("class folder %s holds no images: the class is left out", folder)
         for file in files:
             below = file.relative_to(folder).parts[:-1]
-            rows.append((str(file.resolve()), folder.name, below[0] if below else None, None))
+            rows.append((str(file.resolve()), folder.name, below[0] if below else None))
     if not rows:
         raise DataError(f"DATA {data} holds no images: needs one folder per class")
-    return pd.DataFrame(rows, columns=["path", "label", "dive", "burst"], dtype=object)
+    table = pd.DataFrame(rows, columns=["path", "label", "dive"], dtype=object)
+    return table.assign(burst=None, part=None)
 
 
 def _read_table(data: Path, task: str, shared: bool) -> pd.DataFrame:
@@ -258,14 +263,9 @@ def _read_table(data: Path, task: str, shared: bool) -> pd.DataFrame:
             f"DATA {data}: {len(missing)} of {len(table)} images are not there, such as "
             f"{missing[0]!r}; looked in {data.parent} and {data.parent / 'images'}"
         )
-    dive = next((c for c in DIVE_COLUMNS if c in table.columns), None)
-    found = {
-        "path": paths,
-        "label": table[label],
-        "dive": _as_text(table[dive]) if dive else None,
-        "burst": _as_text(table["burst"]) if "burst" in table.columns else None,
-    }
-    return pd.DataFrame(found, dtype=object)
+    known = {"dive": DIVE_COLUMNS, "burst": ("burst",), "part": PART_COLUMNS}
+    found = {name: _as_text(table, columns) for name, columns in known.items()}
+    return pd.DataFrame({"path": paths, "label": table[label], **found}, dtype=object)
 
 
 def _has_column(source: Path, task: str) -> bool:
@@ -285,8 +285,10 @@ def read_csv(file: Path) -> pd.DataFrame:
     return pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""])
 
 
-def _as_text(column: pd.Series) -> pd.Series:
-    return column.map(str, na_action="ignore")
+def _as_text(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series | None:
+    """Return the first of `columns` that the table has."""
+    name = next((c for c in columns if c in table.columns), None)
+    return None if name is None else table[name].map(str, na_action="ignore")
 
 
 def _find_image(folder: Path, name: str) -> str | None:

@@ -44,6 +44,7 @@ def training_lines(counts: dict[str, Any], split: str) -> list[str]:
     held_out = {
         "dive": "on dives that it was not trained on",
         "burst": "on bursts that it was not trained on",
+        "table": "on the images that the table holds out",
         "random": "on RANDOM images: inflated by frames of the same scenes",
     }[split]
     lines = [f"{counts['images']} images; scores are {held_out}"]

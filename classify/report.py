@@ -204,7 +204,9 @@ def _header(trained: _Trained) -> str:
         "input": f"{config.height} x {config.width} pixels"
         + ("" if config.crop_width == config.crop_height == 1 else
            f" of the middle {config.crop_width:.0%} x {config.crop_height:.0%} of the frame"),
-        "split": f"by {trained.split_by}" if trained.split_by != "random" else "at random",
+        "split": {"random": "at random", "table": "as the table says"}.get(
+            trained.split_by, f"by {trained.split_by}"
+        ),
         "trained on": _amount(trained_on),
         "held out": _amount(trained.held_out),
         "data": ", ".join(info["config"]["data"]),
@@ -275,7 +277,8 @@ def _leak_note(trained: _Trained) -> str:
             "this page is inflated. Train with <code>--split dive</code> to learn how good the "
             "classifier is on a new dive.</p>"
         )
-    counts, group = trained.counts, html.escape(trained.split_by)
+    group = {"table": "group"}.get(trained.split_by, html.escape(trained.split_by))
+    counts = trained.counts
     honest, random = counts["head_alone"], counts["head_alone_on_a_random_split"]
     said = (
         f"The {random - honest:.3f} between comes of images of one {group} on both sides."

@@ -12,6 +12,7 @@ from classify import data as labelled
 from classify.evaluate import Floats, evaluate_task
 from classify.model import Classifier, ModelConfig, load_classifier
 from classify.runs import RunError, read_run
+from classify.splits import held_out
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ def score_run(
     run: Path,
     data: Path | None = None,
     *,
+    split: str = "all",
+    fold: int = 0,
     dive_from: str | None = None,
     progress: Stage | None = None,
 ) -> dict[str, Any]:
@@ -31,6 +34,9 @@ def score_run(
         run: a finished training run.
         data: other labelled images; None takes what was predicted for the held-out images before
             any final fit.
+        split: "all" images of `data`, or "table": those that its column `split` or `fold` holds
+            out.
+        fold: the fold that is held out.
         dive_from: regular expression that tells the dive from an image's path.
         progress: called with the name of each stage; returns what is called with (done, total).
 
@@ -41,12 +47,16 @@ def score_run(
     model = load_classifier(run)
     temperature = read_run(run).info["counts"]["temperature"]
     if data is None:
+        if split == "table":
+            raise RunError("--split table needs DATA with a column split or fold")
         if not (run / "validation.csv").is_file():
             raise RunError(f"MODEL {run} was adapted: give DATA of images that it has not seen")
         table = read_rows(run / "validation.csv", model.config)
         names = [f"{t}:{c}" for t, classes in model.config.heads.items() for c in classes]
         return score_table(model.config, table, table[names].to_numpy(np.float32), temperature)
     table = unseen_images(run, model.config, data, dive_from)
+    if split == "table":
+        table = table[held_out(table, fold)].reset_index(drop=True)
     table, logits = logits_of_table(model, table, progress)
     return score_table(model.config, table, logits, temperature)
 
@@ -119,7 +129,7 @@ def unseen_images(
 
 def read_rows(file: Path, config: ModelConfig) -> pd.DataFrame:
     """Read a run's table of images; labels and dives that look like numbers stay as written."""
-    text = dict.fromkeys(("dive", "burst", *config.heads), str)
+    text = dict.fromkeys(("dive", "burst", "part", *config.heads), str)
     return pd.read_csv(file, dtype=text, keep_default_na=False, na_values=[""])
 
 

@@ -12,7 +12,7 @@ class TrainConfig(Config):
 
     Attributes:
         split: "dive" or "burst" keep each on one side; "random" splits images, which inflates
-            scores.
+            scores; "table" takes the column `split` or `fold` of the data.
         validation: share of the images that is held out: 0.25 makes four folds.
         fold: which of the folds is held out.
         final: afterwards train once more, on all images, with what was chosen before.

@@ -11,7 +11,8 @@ from classify.data import DataError
 
 log = logging.getLogger(__name__)
 
-SPLITS = ("dive", "burst", "random")
+SPLITS = ("dive", "burst", "random", "table")
+TRAIN, TEST = "train", ("test", "validation", "val")  # what a column `split` says
 
 
 def split(
@@ -29,7 +30,7 @@ def split(
         table: columns `dive`, `burst` and one column of labels a task, as `read_labels` gives it.
         tasks: the columns of labels.
         by: "dive", "burst", or "random", which inflates scores: frames of one scene fall on both
-            sides.
+            sides; or "table": what the column `part` says, see `held_out`.
         validation: share of the images that is wanted for validation: 1/4 makes four folds.
         fold: which of the folds is held out, from 0.
         seed: seed of the shuffle.
@@ -42,21 +43,60 @@ def split(
     """
     if by not in SPLITS:
         raise DataError(f"--split {by!r} is none of {', '.join(SPLITS)}")
-    if not 0.05 <= validation <= 0.5:
-        raise DataError(f"--validation {validation} must be between 0.05 and 0.5")
-    if not 0 <= fold < round(1 / validation):
-        raise DataError(
-            f"--fold {fold}: --validation {validation} makes the folds 0 to "
-            f"{round(1 / validation) - 1}"
-        )
+    if by != "table":
+        _check_share(validation, fold)
+        if "part" in table:
+            log.warning("DATA has a column split or fold: --split table would take it")
     strata = table[list(tasks)].fillna("").agg(" / ".join, axis=1)
-    if by == "random":
+    if by == "table":
+        side = held_out(table, fold)
+    elif by == "random":
         side = _random_fold(strata, validation, fold, seed)
     else:
         side = _grouped_fold(table, strata, by, validation, fold, seed)
     for task in tasks:
         _check_classes(table[task], side, by)
     return side
+
+
+def held_out(table: pd.DataFrame, fold: int = 0) -> npt.NDArray[np.bool_]:
+    """Return the rows that the table itself holds out, bool [rows].
+
+    Args:
+        table: column `part`, as `read_labels` gives it: "train" or "test" throughout, or the
+            number of a fold.
+        fold: the fold that is held out.
+
+    Raises:
+        DataError: the table does not say it of all rows, or has no such fold.
+    """
+    if "part" not in table:
+        raise DataError("--split table: DATA has no column split or fold; `discover split` adds it")
+    parts = table["part"].astype("string").str.strip().str.lower()
+    if parts.isna().any():
+        raise DataError(
+            f"--split table: {parts.isna().sum()} of {len(table)} images have no split or fold, "
+            f"such as {table['path'][parts.isna()].iloc[0]}"
+        )
+    if set(parts) <= {TRAIN, *TEST}:
+        if fold:
+            raise DataError(f"--fold {fold}: the column split of DATA knows train and test only")
+        side = parts.isin(TEST)
+    else:
+        side = _numbers(parts) == fold
+    if not side.any():
+        known = ", ".join(sorted(set(parts)))
+        raise DataError(f"--split table --fold {fold} holds out nothing: DATA has {known}")
+    return side.to_numpy(bool)
+
+
+def _numbers(parts: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(parts, errors="coerce")
+    odd = set(parts[numbers.isna()])
+    if odd:
+        name = min(odd - {TRAIN, *TEST} or odd)
+        raise DataError(f"--split table: {name!r} is neither train, test nor the number of a fold")
+    return numbers
 
 
 def inner_parts(
@@ -69,6 +109,8 @@ def inner_parts(
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     strata = table[list(tasks)].fillna("").agg(" / ".join, axis=1)
+    if by == "table":
+        by = next((c for c in ("dive", "burst") if table[c].notna().all()), "random")
     groups = None if by == "random" else _groups(table, by)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class of fewer images than parts
@@ -79,6 +121,16 @@ def inner_parts(
             min(parts, groups.nunique()), shuffle=True, random_state=seed
         )
         return [test for _, test in grouped.split(strata, strata, groups) if len(test)]
+
+
+def _check_share(validation: float, fold: int) -> None:
+    if not 0.05 <= validation <= 0.5:
+        raise DataError(f"--validation {validation} must be between 0.05 and 0.5")
+    if not 0 <= fold < round(1 / validation):
+        raise DataError(
+            f"--fold {fold}: --validation {validation} makes the folds 0 to "
+            f"{round(1 / validation) - 1}"
+        )
 
 
 def _random_fold(
@@ -127,6 +179,11 @@ def _check_classes(labels: pd.Series, side: npt.NDArray[np.bool_], by: str) -> N
     single = labels.dropna().str.split("|").explode()
     held_out = pd.Series(side, labels.index).loc[single.index]
     for label, of_class in held_out.groupby(single.to_numpy()):
+        if of_class.all() and by == "table":
+            raise DataError(
+                f"class {label!r} has no training images in the split of DATA: leave it out, hold "
+                "out another --fold, or make another split"
+            )
         if of_class.all():
             raise DataError(
                 f"class {label!r} is seen in one {by} only, which fell to validation: "

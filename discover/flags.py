@@ -32,6 +32,7 @@ def frame_flags(survey: Survey) -> pd.DataFrame:
     return survey.sql(
         f"select distinct frame_id, dive, flag from ({' union all '.join(sources)}) "
         "join frames using (frame_id) order by frame_id, flag",
+        (),
         **tables,
     )
 
