@@ -8,6 +8,8 @@ from discover.commands.cluster import cluster
 from discover.commands.demo import demo
 from discover.commands.embed import embed
 from discover.commands.explore import explore
+from discover.commands.leaks import leaks
+from discover.commands.split import split
 from discover.commands.status import status
 from discover.survey import SETTINGS_FILE
 
@@ -17,7 +19,7 @@ app = App(
     version_flags=["--version"],
 )
 configure(app, SETTINGS_FILE, "DISCOVER_", folder_option="--survey")
-for verb in (add, embed, cluster, explore, demo, status):
+for verb in (add, embed, cluster, explore, split, leaks, demo, status):
     app.command(verb)
 
 
