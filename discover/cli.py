@@ -5,6 +5,7 @@ from cyclopts import App
 from classify.console import configure, run
 from discover.commands.add import add
 from discover.commands.cluster import cluster
+from discover.commands.counts import counts
 from discover.commands.demo import demo
 from discover.commands.embed import embed
 from discover.commands.explore import explore
@@ -19,7 +20,7 @@ app = App(
     version_flags=["--version"],
 )
 configure(app, SETTINGS_FILE, "DISCOVER_", folder_option="--survey")
-for verb in (add, embed, cluster, explore, split, leaks, demo, status):
+for verb in (add, embed, cluster, explore, split, leaks, counts, demo, status):
     app.command(verb)
 
 

@@ -103,7 +103,8 @@ def leak_lines(leaks: Leaks) -> list[str]:
                  "trained on"]  # fmt: skip
     if leaks.unknown:
         lines.append(
-            f"beware: {leaks.unknown} of the images are no frames of the survey: nothing is known of them"
+            f"beware: {leaks.unknown} of the images are no frames of the survey: nothing is known "
+            "of them"
         )
     return lines
 

@@ -61,7 +61,8 @@ def split(
         return
     for name, row in sizes.to_dict("index").items():
         share = row["frames"] / len(done.table)
-        say(f"{part} {name}: {row['frames']} frames ({share:.0%}) of {row['dives']} dives")
+        dives = f"{row['dives']} dive{'s' * (row['dives'] != 1)}"
+        say(f"{part} {name}: {row['frames']} frames ({share:.0%}) of {dives}")
     for note in done.notes:
         say(f"beware: {note}")
     say(f"table: {out}")

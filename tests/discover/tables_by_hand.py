@@ -23,9 +23,15 @@ def make_survey(folder: Path, dives: dict[str, int], **columns: list[object]) ->
     return survey
 
 
-def add_run(survey: Survey, stage: str, name: str = "r", **columns: list[object]) -> None:
+def add_run(
+    survey: Survey,
+    stage: str,
+    name: str = "r",
+    parents: dict[str, str] | None = None,
+    **columns: list[object],
+) -> None:
     """Write one finished run of a stage whose table has `columns`; the others are null."""
-    run = start_run(survey.run_folder(stage, name), command=stage, config={})
+    run = start_run(survey.run_folder(stage, name), command=stage, config={}, parents=parents)
     table = survey.table(stage, name)
     table.write("u", _rows(stage, table.schema.names, columns))
     run.complete(counts={})
