@@ -11,6 +11,7 @@ import pandas as pd
 
 from classify.runs import Config, Run, RunError, content_hash, installed_versions, start_run
 from discover.density import Clustering, find_clusters
+from discover.inherit import inheritance
 from discover.project import ProjectConfig, map_positions, reduce_linearly, umap_project
 from discover.survey import Survey, SurveyError, concat_rows
 from discover.tables import column_to_vectors
@@ -30,6 +31,8 @@ class ClusterConfig(Config):
     Attributes:
         class_name: the class whose crops are clustered.
         min_score: crops whose class is less probable are left out of this run.
+        keyframes: cluster one frame of each burst, the others take after it; where there are no
+            bursts yet, every frame is clustered.
         min_size: the smallest group that is a cluster; 0 chooses it by the validity of the result.
         min_samples: how dense a neighbourhood must be; 0 = `min_size`, at most 10.
         components: dimensions kept by PCA.
@@ -40,6 +43,7 @@ class ClusterConfig(Config):
 
     class_name: str
     min_score: float = 0.5
+    keyframes: bool = True
     min_size: int = 0
     min_samples: int = 0
     components: int = 20
@@ -79,8 +83,9 @@ def cluster(
     """
     say = stage or log.info
     source = _source_run(survey, embeddings, config.class_name)
+    bursts = _bursts(survey) if config.keyframes else None
     crops, left_out = _crops_of_class(survey, source, config)
-    run_name = _run_name(survey, source, config)
+    run_name = _run_name(survey, source, bursts, config)
     folder = survey.run_folder("clusters", run_name)
     known = {run.name: run for run in survey.runs("clusters") if run.is_complete}
     if run_name in known:
@@ -90,21 +95,54 @@ def cluster(
         command="discover cluster",
         config=config.to_dict(),
         seed=config.seed,
-        parents={"embeddings": source.name},
+        parents={"embeddings": source.name, **({"bursts": bursts.name} if bursts else {})},
         model_hash=source.info.get("model_hash"),
     )
-    say(f"projecting {len(crops)} crops")
+    vectors = np.stack(crops["vector"].to_list())
+    takes_after = np.arange(len(crops))
+    if bursts:
+        takes_after = inheritance(_with_bursts(survey, bursts, crops), vectors)
+    own = np.unique(takes_after)
+    if len(own) < _FEWEST:
+        raise SurveyError(
+            f"{len(crops)} crops of class {config.class_name} come from {len(own)} scenes, at "
+            f"least {_FEWEST} are needed: add --all to cluster every frame"
+        )
+    say(f"projecting {len(own)} crops")
     settings = ProjectConfig(config.components, config.dimensions, config.neighbors, config.seed)
-    reduced = reduce_linearly(np.stack(crops["vector"].to_list()), settings)
+    reduced = reduce_linearly(vectors[own], settings)
     dense = umap_project(reduced, dimensions=config.dimensions, min_dist=0.0, config=settings)
     say("clustering")
     found = find_clusters(dense, min_size=config.min_size, min_samples=config.min_samples)
     say("drawing the map")
     positions = map_positions(reduced, settings)
-    _write(survey, run_name, crops, found, positions)
-    counts = {**_summary(crops, found), "below_min_score": left_out}
-    run.complete(counts=counts, clusters=_describe(crops, found))
+    place = np.searchsorted(own, takes_after)
+    _write(survey, run_name, crops, found, positions, place, own)
+    of_scenes = crops.iloc[own].reset_index(drop=True)
+    counts = {
+        **_summary(of_scenes, found),
+        "crops": len(crops),
+        "inherited": len(crops) - len(own),
+        "below_min_score": left_out,
+    }
+    run.complete(counts=counts, clusters=_describe(of_scenes, found))
     return run
+
+
+def _bursts(survey: Survey) -> Run | None:
+    """Return the latest finished run of bursts, or None with a word in the log."""
+    done = [run for run in survey.runs("bursts") if run.is_complete]
+    if not done:
+        log.warning(
+            "no bursts yet, so that near-duplicates are clustered too: `discover bursts` first"
+        )
+        return None
+    return done[-1]
+
+
+def _with_bursts(survey: Survey, bursts: Run, crops: pd.DataFrame) -> pd.DataFrame:
+    of_frame = survey.table("bursts", bursts.name).read(["frame_id", "burst_id", "keyframe"])
+    return crops.merge(of_frame.to_pandas(), on="frame_id", how="left")
 
 
 def _source_run(survey: Survey, name: str | None, class_name: str) -> Run:
@@ -136,12 +174,13 @@ def _class_counts(survey: Survey, run: Run) -> dict[str, int]:
 
 
 def _crops_of_class(survey: Survey, source: Run, config: ClusterConfig) -> tuple[pd.DataFrame, int]:
-    """Return columns `crop_id, vector, dive`, and how many crops the score left out.
+    """Return columns `crop_id, frame_id, vector, dive, score`, and how many the score left out.
 
     Sorted by crop id, so that the order of the shards never matters.
     """
     crops = survey.sql(
-        'select crop_id, dive, score from crops join frames using (frame_id) where "class" = ?',
+        "select crop_id, frame_id, dive, score from crops join frames using (frame_id) "
+        'where "class" = ?',
         [config.class_name],
         crops=survey.table("crops", source.name),
     )
@@ -159,10 +198,11 @@ def _crops_of_class(survey: Survey, source: Run, config: ClusterConfig) -> tuple
     return joined.reset_index(drop=True), len(crops) - len(wanted)
 
 
-def _run_name(survey: Survey, source: Run, config: ClusterConfig) -> str:
+def _run_name(survey: Survey, source: Run, bursts: Run | None, config: ClusterConfig) -> str:
     key = {
         "config": config.to_dict(),
         "embeddings": source.name,
+        "bursts": bursts.info["counts"] | {"run": bursts.name} if bursts else None,
         "units": survey.table("embeddings", source.name).units(),
         "versions": installed_versions(),
     }
@@ -170,18 +210,30 @@ def _run_name(survey: Survey, source: Run, config: ClusterConfig) -> str:
 
 
 def _write(
-    survey: Survey, name: str, crops: pd.DataFrame, found: Clustering, positions: Vectors
+    survey: Survey,
+    name: str,
+    crops: pd.DataFrame,
+    found: Clustering,
+    positions: Vectors,
+    place: npt.NDArray[np.int64],
+    own: npt.NDArray[np.int64],
 ) -> None:
-    crop_ids = crops["crop_id"].tolist()
+    """Write the tables: crop i has the cluster of the `place[i]`-th of the crops `own`."""
+    crop_ids = crops["crop_id"].to_numpy()
+    inherits = own[place] != np.arange(len(crops))
+    x, y = positions[place].T
     rows = {
         "clusters": {
-            "crop_id": crop_ids,
-            "cluster": found.labels.tolist(),
-            "probability": found.probabilities.tolist(),
-            "exemplar": found.exemplars.tolist(),
-            "inherited_from": [None] * len(crop_ids),
+            "crop_id": crop_ids.tolist(),
+            "cluster": found.labels[place].tolist(),
+            "probability": found.probabilities[place].tolist(),
+            "exemplar": (found.exemplars[place] & ~inherits).tolist(),
+            "inherited_from": [
+                source if other else None
+                for source, other in zip(crop_ids[own[place]], inherits, strict=True)
+            ],
         },
-        "maps": {"crop_id": crop_ids, "x": positions[:, 0].tolist(), "y": positions[:, 1].tolist()},
+        "maps": {"crop_id": crop_ids.tolist(), "x": x.tolist(), "y": y.tolist()},
     }
     for table, columns in rows.items():
         survey.table(table, name).discard("all")  # left by a run that was killed

@@ -49,14 +49,21 @@ def status_lines(status: dict[str, Any]) -> list[str]:
 def clustering_lines(run: Run) -> list[str]:
     """Return the summary of a clustering run as lines for a person."""
     counts = run.info["counts"]
-    crops, noise = counts["crops"], counts["noise"]
+    crops, noise, inherited = counts["crops"], counts["noise"], counts.get("inherited", 0)
+    clustered = crops - inherited
     sizes = [row["size"] for row in run.info["clusters"]]
     lines = [
         f"{crops} crops of class {run.info['config']['class_name']} from {counts['dives']} dives: "
         f"clusters/{run.name}",
         f"  clusters   {counts['clusters']} (smallest group {counts['min_size']})",
-        f"  noise      {noise} ({noise / crops:.0%})",
+        f"  noise      {noise} ({noise / clustered:.0%})",
     ]
+    if inherited:
+        lines.insert(
+            1,
+            f"  scenes     {clustered} clustered; {inherited} more crops of the same "
+            "scenes take after them",
+        )
     if sizes:
         more = ", ..." if len(sizes) > 15 else ""
         lines.append(f"  sizes      {', '.join(map(str, sizes[:15]))}{more}")

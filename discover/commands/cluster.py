@@ -16,6 +16,7 @@ def cluster(
     class_name: Annotated[str, Parameter(name="--class")],
     min_size: str = "auto",
     min_score: float = 0.5,
+    keyframes: Annotated[bool, Parameter(name="--keyframes-only", negative="--all")] = True,
     embeddings: str | None = None,
     components: int = 20,
     dimensions: int = 8,
@@ -36,6 +37,9 @@ def cluster(
         Smallest group that is a cluster; auto tries a range and takes the most valid result.
     min_score
         Crops whose class is less probable are left out of this run.
+    keyframes
+        Cluster one frame of each burst, the others take its clusters (where `discover bursts` has
+        run); --all clusters every frame.
     embeddings
         Embeddings run; by default the latest that has crops of the class.
     components
@@ -56,6 +60,7 @@ def cluster(
     config = ClusterConfig(
         class_name,
         min_score=min_score,
+        keyframes=keyframes,
         min_size=0 if min_size == "auto" else int(min_size),
         components=components,
         dimensions=dimensions,

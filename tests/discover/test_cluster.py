@@ -159,3 +159,33 @@ def test_vectors_that_are_not_finite_are_refused() -> None:
     vectors[3, 4] = np.nan
     with pytest.raises(ValueError, match="1 of 180 are not finite"):
         reduce_linearly(vectors, ProjectConfig())
+
+
+def test_one_frame_of_a_burst_is_clustered_and_the_others_take_after_it(tmp_path: Path) -> None:
+    vectors, _ = _vectors()
+    survey = _survey(tmp_path, np.repeat(vectors, 2, axis=0))
+    frames = [f"f{i:04d}" for i in range(2 * len(vectors))]
+    rows = {
+        "frame_id": frames,
+        "burst_id": [f"b{i // 2}" for i in range(len(frames))],
+        "keyframe": [i % 2 == 1 for i in range(len(frames))],
+        "proof": [1.0] * len(frames),
+        "order": list(range(len(frames))),
+        "flags": [[] for _ in frames],
+    }
+    survey.table("bursts", "r").write("u", concat_rows(rows, "bursts"))
+    start_run(survey.run_folder("bursts", "r"), command="bursts", config={}).complete(counts={})
+    run = cluster(survey, ClusterConfig("waste", min_score=0))
+    table = survey.table("clusters", run.name).read().to_pandas()
+    assert run.info["counts"]["inherited"] == len(vectors)
+    assert run.info["parents"]["bursts"] == "r"
+    assert sum(r["size"] for r in run.info["clusters"]) + run.info["counts"]["noise"] == len(
+        vectors
+    )
+    taker = table[table["inherited_from"].notna()].set_index("crop_id")
+    giver = table.set_index("crop_id").loc[taker["inherited_from"]]
+    assert (taker["cluster"].to_numpy() == giver["cluster"].to_numpy()).all()
+    assert not taker["exemplar"].any()
+    every = cluster(survey, ClusterConfig("waste", min_score=0, keyframes=False))
+    assert every.info["counts"]["inherited"] == 0
+    assert every.name != run.name
