@@ -52,6 +52,7 @@ class AddedVideo:
         lost: of the sampled frames, those that cannot be decoded, or only from damaged data.
         skipped: frames that `scene` looked at and that show nothing new.
         damaged_packets: found damaged on the way.
+        gaps: in its time stamps, where packets seem to be missing.
         interlacing: whether it was de-interlaced, and why.
         time: when it starts, and what says so.
     """
@@ -66,6 +67,7 @@ class AddedVideo:
     lost: int = 0
     skipped: int = 0
     damaged_packets: int = 0
+    gaps: int = 0
     interlacing: Interlacing = field(default_factory=Interlacing)
     time: VideoTime = field(default_factory=VideoTime)
 
@@ -134,7 +136,7 @@ def add_video(
     numbers = every.numbers(index)
     added = AddedVideo(video.file, video.dive, len(index), float(index.seconds(len(index) - 1)))
     added.time = where.video_time(video.file, index.created)
-    added.sampled = len(numbers)
+    added.sampled, added.gaps = len(numbers), len(index.gaps)
     wanted = _still_wanted(numbers, video, every)
     added.known = len(video.known) if every.kind == "scene" else len(numbers) - len(wanted)
     for _ in range(len(numbers) - len(wanted)):
