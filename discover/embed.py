@@ -7,7 +7,7 @@ as done, so that a run that was killed goes on where it was.
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from classify.images import Decoded, ImageError, read_image
 from classify.model import as_batch
 from classify.runs import Config, Run, content_hash, start_run
 from discover.crops import Crop, crop_pixels, encode_mask, square_around
+from discover.overlay import Overlays, uncovered
 from discover.regions import Found, RegionSource
 from discover.survey import Survey, SurveyError, concat_rows, crop_id
 from discover.tables import SCHEMAS, vectors_to_column
@@ -46,6 +47,8 @@ class EmbedConfig(Config):
         context: margin round the region's box, as a share of its longer side.
         background: outside the mask: "surround" (its mean colour), "blur" or "keep".
         flip: average the vectors of the crop and of its mirror image.
+        hide_overlay: leave out regions that are mostly vehicle or telemetry, and treat what such
+            things cover of others as background; boxes that were given stay as they are.
     """
 
     backbone: str = BUNDLED
@@ -54,6 +57,7 @@ class EmbedConfig(Config):
     context: float = 0.05
     background: str = "surround"
     flip: bool = True
+    hide_overlay: bool = True
 
 
 class Embedder:
@@ -138,6 +142,7 @@ def embed(
             "frames": total,
             "crops": len(vectors.read(["crop_id"])),
             "unreadable": worker.unreadable,
+            "covered": worker.covered,
         }
     )
     return run
@@ -177,14 +182,15 @@ class _Worker:
         self._regions = regions
         self._config = config
         self._embedder = Embedder(load_backbone(config.backbone, config.weights), flip=config.flip)
-        self.unreadable = 0
+        self._overlays = Overlays(survey) if config.hide_overlay and not regions.given else None
+        self.unreadable = self.covered = 0
 
     def run(self, frames: pa.Table, progress: Callable[[int], None]) -> tuple[pa.Table, pa.Table]:
         """Return the crops and the embeddings of `frames`, in the same order."""
         rows: dict[str, list[Any]] = {name: [] for name in SCHEMAS["crops"].names}
         vectors = [np.zeros((0, self._embedder.dim), np.float32)]
         failed = done = 0
-        names = frames.select(["frame_id", "path"]).to_pylist()
+        names = frames.select(["frame_id", "path", "dive"]).to_pylist()
         stored = frames["path"].to_pylist()
         files = [self._survey.frame_path(path) for path in stored]
         self._regions.begin(files, stored, frames["dive"].to_pylist())
@@ -217,13 +223,15 @@ class _Worker:
             log.warning("skipped %s: %s", path, error)
             return None
         # The bytes are kept only where a small region may need them at a finer scale.
-        return _Frame(name["frame_id"], name["path"], decoded, data if decoded.scale < 1 else None)
+        data = data if decoded.scale < 1 else b""
+        return _Frame(name["frame_id"], name["path"], name["dive"], decoded, data)
 
     def _cut(
         self, batch: list["_Frame"], rows: dict[str, list[Any]], pool: ThreadPoolExecutor
     ) -> list[Crop]:
         """Find and cut the regions of a batch; append their rows, return the crops."""
-        per_frame = self._regions.find([f.path for f in batch], [f.decoded for f in batch])
+        regions = self._regions.find([f.path for f in batch], [f.decoded for f in batch])
+        per_frame = [self._in_sight(*pair) for pair in zip(batch, regions, strict=True)]
         cut_out = pool.map(self._cut_frame, batch, per_frame)
         crops: list[Crop] = []
         for frame, found, of_frame in zip(batch, per_frame, cut_out, strict=True):
@@ -238,6 +246,16 @@ class _Worker:
                 crops.append(crop)
         return crops
 
+    def _in_sight(self, frame: "_Frame", found: list[Found]) -> list[Found]:
+        """Return the regions without what lies over the scene."""
+        overlay = self._overlays.of(frame.dive) if self._overlays is not None else None
+        if overlay is None:
+            return found
+        size = frame.decoded.width, frame.decoded.height
+        cuts = [uncovered(f.cut, overlay, size) for f in found]
+        self.covered += cuts.count(None)
+        return [replace(f, cut=c) for f, c in zip(found, cuts, strict=True) if c is not None]
+
     def _cut_frame(self, frame: "_Frame", found: list[Found]) -> list[Crop]:
         if not found:
             return []
@@ -245,7 +263,7 @@ class _Worker:
         smallest = min(square_around(f.cut.box, config.context)[2] for f in found)
         needed = _ENOUGH * config.size / smallest  # scale at which the smallest crop is sharp
         decoded = frame.decoded
-        if frame.data is not None and decoded.scale < min(1.0, needed):
+        if frame.data and decoded.scale < min(1.0, needed):
             side = round(min(1.0, needed) * min(decoded.width, decoded.height))
             decoded = read_image(frame.data, min_side=side)
         return [
@@ -264,8 +282,9 @@ class _Worker:
 class _Frame:
     frame_id: str
     path: str
+    dive: str
     decoded: Decoded
-    data: bytes | None
+    data: bytes  # empty where nothing finer than `decoded` is there
 
 
 def _crop_row(frame: _Frame, found: Found) -> dict[str, Any]:

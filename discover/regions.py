@@ -49,6 +49,7 @@ class RegionSource(Protocol):
         min_side: shorter side, in pixels, at which the frames are to be decoded.
         key: what decides the regions, as plain values; part of the run's identity.
         model_hash: SHA-256 of the weights, where a model decides.
+        given: whether the regions were given, so that none of them is doubted.
     """
 
     @property
@@ -59,6 +60,8 @@ class RegionSource(Protocol):
     def key(self) -> dict[str, Any]: ...  # noqa: D102
     @property
     def model_hash(self) -> str | None: ...  # noqa: D102
+    @property
+    def given(self) -> bool: ...  # noqa: D102
 
     def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
         """Look at a unit of frames before any of them is asked for."""
@@ -71,6 +74,7 @@ class ClassifierRegions:
     """Regions of the predicted class, from the class activation map of the same forward pass."""
 
     mode = "cam"
+    given = False
 
     def __init__(self, model: Path, config: SaliencyConfig | None = None) -> None:
         self._config = config or SaliencyConfig()
@@ -154,6 +158,7 @@ class BoxRegions:
     """Regions from a COCO file: segmentation where given, else the box."""
 
     mode = "boxes"
+    given = True
     model_hash = None
 
     def __init__(self, coco: Path, *, min_side: int = 512) -> None:
@@ -220,6 +225,7 @@ class WholeFrame:
     """The whole frame as one region, of class "frame"."""
 
     mode = "frame"
+    given = False
     model_hash = None
 
     def __init__(self, *, min_side: int = 224) -> None:

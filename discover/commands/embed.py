@@ -24,6 +24,7 @@ def embed(
     flip: bool = True,
     percentile: float = 94.0,
     regions: int = 3,
+    hide_overlay: bool = True,
     survey: SurveyDir = HERE,
     as_json: Json = False,
 ) -> None:
@@ -58,6 +59,9 @@ def embed(
         Share of the frame, in percent, that is below the map's threshold.
     regions
         Regions a frame at most.
+    hide_overlay
+        Leave out regions that are mostly vehicle or telemetry, which is found in each dive by what
+        never moves in the picture. Boxes that were given stay as they are.
     """
     if sum([model is not None, boxes is not None, whole_frame]) != 1:
         raise UserError(
@@ -79,7 +83,7 @@ def embed(
             raise UserError(f"--boxes {boxes} names none of the survey's frames by its file_name")
     else:
         source = WholeFrame()
-    config = EmbedConfig(backbone, weights, size, context, background, flip)
+    config = EmbedConfig(backbone, weights, size, context, background, flip, hide_overlay)
     with progress("embedding", silent=as_json) as advance:
         done = embed_crops(opened, source, config=config, progress=advance)
     counts = done.info["counts"]
@@ -87,5 +91,7 @@ def embed(
         print_json({"run": done.name, **counts, **done.info["timings"]})
         return
     say(f"{counts['crops']} crops from {counts['frames']} frames: embeddings/{done.name}")
+    if counts["covered"]:
+        say(f"  {counts['covered']} regions were mostly vehicle or telemetry and are left out")
     if counts["unreadable"]:
         say(f"  {counts['unreadable']} frames could not be read and have no crops")
