@@ -47,7 +47,8 @@ class KnownFrames:
         self._owners: dict[str, str] = {}  # videos, by what their frames' paths begin with
         self._stamps: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
         self._first: dict[tuple[str, str], int] = {}
-        for row in survey.frames.read(_COLUMNS).to_pylist():
+        batches = survey.frames.read(_COLUMNS).to_batches(max_chunksize=4096)
+        for row in (row for batch in batches for row in batch.to_pylist()):
             self._taken[row["dive"]].add(row["index"])
             self._hashes[row["path"], row["dive"]].add(row["sha256"])
             if row["video"] is not None:

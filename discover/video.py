@@ -150,9 +150,12 @@ class VideoReader:
 
     def _must_start(self, run: Run, key: int | None) -> bool:
         """Return whether to leave the run for another that begins with `key`."""
-        if self._index.counted or run.ended or key is None:
+        if self._index.counted or key is None:
             return False
-        return run.drained or self._index.place(key) > run.position + _JUMP
+        ahead = self._index.place(key) - run.position
+        if run.ended:
+            return ahead > 0  # only where reading failed is there anything behind
+        return run.drained or ahead > _JUMP
 
     def _start(self, key: int | None, numbers: Numbers) -> Run:
         """Return a run from the key frame with time stamp `key`, or from the start of the file."""

@@ -53,6 +53,7 @@ class AddedVideo:
         skipped: frames that `scene` looked at and that show nothing new.
         damaged_packets: found damaged on the way.
         gaps: in its time stamps, where packets seem to be missing.
+        whole: whether the file could be read to its end.
         interlacing: whether it was de-interlaced, and why.
         time: when it starts, and what says so.
     """
@@ -68,6 +69,7 @@ class AddedVideo:
     skipped: int = 0
     damaged_packets: int = 0
     gaps: int = 0
+    whole: bool = True
     interlacing: Interlacing = field(default_factory=Interlacing)
     time: VideoTime = field(default_factory=VideoTime)
 
@@ -136,7 +138,7 @@ def add_video(
     numbers = every.numbers(index)
     added = AddedVideo(video.file, video.dive, len(index), float(index.seconds(len(index) - 1)))
     added.time = where.video_time(video.file, index.created)
-    added.sampled, added.gaps = len(numbers), len(index.gaps)
+    added.sampled, added.gaps, added.whole = len(numbers), len(index.gaps), index.whole
     wanted = _still_wanted(numbers, video, every)
     added.known = len(video.known) if every.kind == "scene" else len(numbers) - len(wanted)
     for _ in range(len(numbers) - len(wanted)):
@@ -222,13 +224,17 @@ def _write_frame(survey: Survey, video: Video, interlacing: Interlacing, shot: S
 
 
 def _upright(around: Around, interlacing: Interlacing) -> Pixels:
+    from av.error import FFmpegError
     from av.video.reformatter import VideoReformatter
 
     frame = around[1]
     assert frame is not None
     turns = frame.rotation // 90
-    if interlacing.combed:
-        frame = deinterlaced(around, top_first=interlacing.top_first)
-    # One converter a frame, freed with it: those that frames hold on to take megabytes each.
-    rgb = VideoReformatter().reformat(frame, format="rgb24", interpolation="BICUBIC", threads=1)
+    try:
+        if interlacing.combed:
+            frame = deinterlaced(around, top_first=interlacing.top_first)
+        # One converter a frame, freed with it: those that frames hold on to take megabytes each.
+        rgb = VideoReformatter().reformat(frame, format="rgb24", interpolation="BICUBIC", threads=1)
+    except FFmpegError as error:
+        raise VideoError(f"its pictures ({frame.format.name}) cannot be used: {error}") from None
     return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), turns))

@@ -14,7 +14,7 @@ import zipfile
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _PROBE = 16  # frames that are decoded to see whether the packets' stamps are those of the frames
 _DISORDER = 64  # places; more means that the stamps jump, since decoders reorder 16 at most
 _UNKNOWN = np.iinfo(np.int64).min
+_NONE = np.zeros(0, np.int64)
 _VERSION = 1  # of the file in the cache
 
 Progress = Callable[[int, int], None]
@@ -53,6 +54,7 @@ class VideoIndex:
             start of the file.
         created: the container's creation time as it is written there, or None.
         gaps: int64 [gaps], numbers of the frames before which packets seem to be missing.
+        whole: whether the file could be read to its end.
     """
 
     pts: Numbers
@@ -62,7 +64,8 @@ class VideoIndex:
     counted: bool = False
     damaged: int = 0
     created: str | None = None
-    gaps: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    gaps: Numbers = field(default_factory=lambda: _NONE)
+    whole: bool = True
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -114,30 +117,37 @@ def index_video(path: Path, cache: Path, progress: Progress | None = None) -> Vi
             return _from_bytes(kept.read_bytes())
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             pass  # it is made again
-    index, whole = scan_video(path, progress)
-    if whole:
+    index = scan_video(path, progress)
+    if index.whole:
         write_atomic(kept, _as_bytes(index))
     return index
 
 
-def scan_video(path: Path, progress: Progress | None = None) -> tuple[VideoIndex, bool]:
-    """Make the index of a video; also return whether the file could be read to its end."""
+def scan_video(path: Path, progress: Progress | None = None) -> VideoIndex:
+    """Make the index of a video; arguments and errors as in `index_video`."""
     read = _read_stamps(path, progress)
     pts, keys = np.sort(read.pts), np.sort(read.keys)
     if len(pts) and (np.diff(pts) > 0).all() and _disorder(read.pts) < _DISORDER:
         silent = _silent_at_start(path, pts, keys)
         if silent is not None:
-            index = VideoIndex(pts[silent:], keys, read.time_base, created=read.created)
-            gaps = _gaps(index.pts) if read.resyncs else index.gaps
-            return replace(index, damaged=read.damaged + silent, gaps=gaps), read.whole
-    shown = _decoded_stamps(path)
-    if not len(shown):
+            shown = pts[silent:]
+            return VideoIndex(
+                shown,
+                keys,
+                read.time_base,
+                damaged=read.damaged + silent,
+                created=read.created,
+                gaps=_gaps(shown) if read.resyncs else _NONE,
+                whole=read.whole,
+            )
+    decoded = _decoded_stamps(path)
+    if not len(decoded):
         raise VideoError("no frame of it can be decoded")
-    if (shown == _UNKNOWN).all():
+    if (decoded == _UNKNOWN).all():
         raise VideoError("its frames have no time stamps: write it anew as .mp4 or .mkv")
-    counted = not (np.diff(shown[:, 0]) > 0).all()
-    stamps = _in_order(shown) if counted else shown[:, 0]
-    index = VideoIndex(
+    counted = not (np.diff(decoded[:, 0]) > 0).all()
+    stamps = _in_order(decoded) if counted else decoded[:, 0]
+    return VideoIndex(
         stamps,
         np.intersect1d(keys, stamps),
         read.time_base,
@@ -145,8 +155,8 @@ def scan_video(path: Path, progress: Progress | None = None) -> tuple[VideoIndex
         counted=counted,
         damaged=read.damaged,
         created=read.created,
+        whole=read.whole,
     )
-    return index, read.whole
 
 
 @dataclass
@@ -196,12 +206,12 @@ def _gaps(pts: Numbers) -> Numbers:
     """
     steps = np.diff(pts)
     if not len(steps):
-        return np.zeros(0, np.int64)
+        return _NONE
     usual = np.median(steps)
     after = np.flatnonzero(steps >= 1.5 * usual) + 1
     uneven = (np.abs(steps - usual) > 0.1 * usual).sum() - len(after)
     few = len(after) <= max(3, len(pts) // 2000) and uneven <= len(pts) // 100
-    return after if few else np.zeros(0, np.int64)
+    return after if few else _NONE
 
 
 def _disorder(pts: Numbers) -> int:
@@ -223,7 +233,9 @@ def _silent_at_start(path: Path, pts: Numbers, keys: Numbers) -> int | None:
             if start is not None:
                 container.seek(start, stream=stream)
             frames = islice(_decoded(container, stream), _PROBE)
-            shown = [f.pts for f in frames if f.pts is not None and (not start or f.pts >= start)]
+            shown = [
+                f.pts for f in frames if f.pts is not None and (start is None or f.pts >= start)
+            ]
         if shown:
             place = int(np.searchsorted(pts, shown[0]))
             if pts[place : place + len(shown)].tolist() == shown:

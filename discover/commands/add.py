@@ -130,6 +130,8 @@ def _video_line(video: "AddedVideo") -> str:
         notes.append(f"{video.skipped} show nothing new")
     if video.lost:
         notes.append(f"{video.lost} LOST to {video.damaged_packets} damaged packets")
+    if not video.whole:
+        notes.append(f"the file can be READ ONLY as far as {video.seconds:.0f} s")
     if video.gaps:
         notes.append(f"{video.gaps} gaps in its time stamps, where frames seem to be missing")
     if video.interlacing.combed:

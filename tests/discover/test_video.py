@@ -17,6 +17,7 @@ from discover.sampling import parse_every
 from discover.survey import SurveyError
 from discover.video import VideoError, VideoReader, open_video
 from discover.video_index import VideoIndex, index_video, scan_video
+from tests.discover.fields import field_pictures
 from tests.discover.footage import (
     damaged,
     new_survey,
@@ -56,7 +57,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def indices(videos: Path) -> dict[str, VideoIndex]:
-    return {name: scan_video(videos / name)[0] for name in FORMATS}
+    return {name: scan_video(videos / name) for name in FORMATS}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -184,7 +185,7 @@ def test_damage_costs_frames_but_gives_no_wrong_ones(
     sound = write_video(tmp_path / f"sound{suffix}", 160, codec=codec)
     broken = damaged(sound, tmp_path / f"broken{suffix}", at=0.4, size=8000)
     whole = _pictures(sound)
-    index, _ = scan_video(broken)
+    index = scan_video(broken)
     found, lost = {}, 0
     with VideoReader(broken, index) as reader:
         for number, frame in reader.read(np.arange(len(index))):
@@ -305,3 +306,23 @@ def test_an_added_video_adds_nothing(videos: Path, tmp_path: Path) -> None:
     again = add_frames(survey, [videos / "h264.mp4"])
     assert (first.new, again.new, again.known) == (3, 0, 3)
     assert again == Added(known=3, videos=again.videos)
+
+
+def test_two_packets_of_fields_make_one_frame(tmp_path: Path) -> None:
+    import av
+
+    raw, path = tmp_path / "raw.h264", tmp_path / "fields.mts"
+    raw.write_bytes(field_pictures(40))
+    with av.open(str(raw), format="h264") as source, av.open(str(path), "w", "mpegts") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for field, packet in enumerate(p for p in source.demux(video=0) if p.size):
+            packet.pts = packet.dts = field
+            packet.time_base, packet.stream = Fraction(1, 50), stream
+            target.mux(packet)
+    index = scan_video(path)
+    assert [float(index.seconds(n)) for n in (0, 1, 39)] == pytest.approx([0, 0.04, 1.56])
+    assert len(index) == 40
+    for numbers in (np.arange(40), np.array([3, 17, 39])):
+        with VideoReader(path, index) as reader:
+            shown = {n: int(f.to_ndarray()[0, 0]) - 40 for n, f in reader.read(numbers)}
+        assert shown == {n: n for n in numbers.tolist()}
