@@ -163,6 +163,8 @@ def add_video(
 def _check_same(video: Video) -> None:
     index = video.index
     for number, seconds in video.known.items():
+        if number >= len(index) and not index.whole:
+            continue
         if number >= len(index) or float(index.seconds(number)) != seconds:
             raise VideoError(
                 f"frame {number} was at {seconds:g} s when its frames were added, and is not now: "

@@ -97,23 +97,18 @@ def _lines(added: "Added", *, described: bool) -> list[str]:
     lines += _at_most(added.videos, _video_line)
     counts = added.counts
     if added.absent:
-        lines.append(
-            f"  {len(added.absent)} names in --metadata are no file given here, "
-            f"such as {added.absent[0]}"
-        )
+        lines.append(f"  in --metadata, not given here: {len(added.absent)}, as {added.absent[0]}")
     if counts["no_metadata"]:
-        lines.append(f"  {counts['no_metadata']} of the frames added are not in --metadata")
+        lines.append(f"  added, not in --metadata: {counts['no_metadata']}")
     if counts["no_time"]:
         lines.append(
-            f"  {counts['no_time']} of the frames added have no time, and so no position from "
-            "--navigation; try --time-from name"
+            f"  added, without a time to look up in --navigation: {counts['no_time']} "
+            "(file names may tell: --time-from name)"
         )
     if counts["outside"]:
-        lines.append(
-            f"  {counts['outside']} of the frames added lie outside --navigation, or in a gap of it"
-        )
+        lines.append(f"  added, outside --navigation or in a gap of it: {counts['outside']}")
     if described and added.known:
-        lines.append(f"  the {added.known} frames known before keep the metadata they had")
+        lines.append(f"  known before, so they keep the metadata they had: {added.known}")
     return lines
 
 
@@ -127,13 +122,13 @@ def _video_line(video: "AddedVideo") -> str:
     what = f"{video.file.name}: {video.new} new of {video.sampled} sampled from {video.frames}"
     notes = []
     if video.skipped:
-        notes.append(f"{video.skipped} show nothing new")
+        notes.append(f"nothing new in {video.skipped}")
     if video.lost:
-        notes.append(f"{video.lost} LOST to {video.damaged_packets} damaged packets")
+        notes.append(f"LOST to damage: {video.lost} (damaged packets: {video.damaged_packets})")
     if not video.whole:
         notes.append(f"the file can be READ ONLY as far as {video.seconds:.0f} s")
     if video.gaps:
-        notes.append(f"{video.gaps} gaps in its time stamps, where frames seem to be missing")
+        notes.append(f"gaps in its time stamps, where frames seem to be missing: {video.gaps}")
     if video.interlacing.combed:
         notes.append("de-interlaced")
     if video.time.start is not None:

@@ -60,16 +60,16 @@ def test_what_was_lost_unreadable_or_unplaced_is_said(
     said = capsys.readouterr().out
     assert "1 unreadable\n  no.mp4: not a video" in said
     assert " of 20 sampled from 100" in said
-    assert " LOST to " in said
+    assert "LOST to damage: " in said
     assert "starts 2024-05-06 07:00:00 UTC by its name" in said
-    assert "1 names in --metadata are no file given here, such as other.jpg" in said
-    assert "of the frames added are not in --metadata" in said
-    assert "1 of the frames added have no time" in said
-    assert "lie outside --navigation" in said
+    assert "in --metadata, not given here: 1, as other.jpg" in said
+    assert "added, not in --metadata: " in said
+    assert "added, without a time to look up in --navigation: 1" in said
+    assert "added, outside --navigation or in a gap of it: " in said
     assert "keep the metadata" not in said
     _add(*arguments, "--every", "5f", "--json")
     result = json.loads(capsys.readouterr().out)
     assert result["new"] == 0
     assert result["videos"][0]["lost"] > 0
     _add(*arguments)
-    assert "frames known before keep the metadata they had" in capsys.readouterr().out
+    assert "known before, so they keep the metadata they had: " in capsys.readouterr().out
