@@ -55,7 +55,7 @@ def image_statistics(pixels: Pixels) -> dict[str, float]:
         "Diatom autofocusing in brightfield microscopy").
         `brightness`: mean grey value.
         `light`: grey value that a tenth of the picture exceeds.
-        `clipped`: share of the picture that is white.
+        `clipped`: share of the picture where two colours or all are at their limit.
         `fineness`: fine detail as a share of coarse detail, the lesser of along and across: low
         where the picture is out of focus, moved, or seen through haze.
         `cast`: distance of the mean colour from grey, in units of CIELAB.
@@ -71,7 +71,7 @@ def image_statistics(pixels: Pixels) -> dict[str, float]:
         "sharpness": float(cv2.Laplacian(grey, cv2.CV_32F).var()),
         "brightness": float(grey.mean()),
         "light": light,
-        "clipped": float((grey[rows] >= 250).mean()),
+        "clipped": float((np.sort(small[rows], axis=2)[..., 1] >= 250).mean()),
         "fineness": _fineness(grey[rows]),
         "cast": _cast(small[rows]),
         "combing": _combing(pixels),
