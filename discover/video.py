@@ -97,6 +97,8 @@ def read_packets(
                 if packet.size:
                     yield packet
             return
+        except IndexError:
+            return  # the end, where damage made the demuxer see streams that PyAV has no place for
         except FFmpegError as error:
             failures += 1
             failed()

@@ -10,6 +10,7 @@ from typing import Any
 
 from discover.metadata import Described, matched, read_metadata
 from discover.navigation import Track, read_navigation
+from discover.survey import SurveyError
 from discover.times import NameTimes, clock_time, parse_offset
 
 _EPOCH = datetime.fromtimestamp(0, UTC)  # for what holds at any time
@@ -127,6 +128,8 @@ def when_where(
     Raises:
         SurveyError: one of the sources or options is wrong.
     """
+    if not max_gap > 0:
+        raise SurveyError(f"--max-gap {max_gap:g} is no time: give seconds above 0, such as 60")
     zone: timezone = parse_offset(utc_offset) if utc_offset else UTC
     described: dict[Path, Described] = {}
     absent: list[str] = []

@@ -25,6 +25,7 @@ def _add(*tokens: str | Path) -> int:
         (["f", "--metadata", "gone.csv"], "--metadata gone.csv: No such file"),
         (["f", "--navigation", "gone.csv"], "--navigation gone.csv: No such file"),
         (["f", "--time-from", "%Y"], "--time-from '%Y'"),
+        (["f", "--max-gap", "0"], "--max-gap 0 is no time"),
         (["f", "--utc-offset", "2"], "--utc-offset '2'"),
         ([], "PATH is missing"),
     ],

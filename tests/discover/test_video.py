@@ -205,6 +205,29 @@ def _pictures(path: Path) -> dict[int, np.ndarray]:
         return {f.pts: f.to_ndarray(format="gray") for f in container.decode(stream)}
 
 
+@settings(max_examples=25)
+@given(
+    name=st.sampled_from(["h264.mp4", "h265.mkv", "h264.ts", "reordered.avi"]),
+    cuts=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 3000)), min_size=1, max_size=4),
+    step=st.integers(1, 20),
+)
+def test_whatever_the_damage_each_frame_is_given_or_lost_once(
+    videos: Path, name: str, cuts: list[tuple[float, int]], step: int
+) -> None:
+    path = videos / f"damaged_{name}"
+    damaged(videos / name, path, at=0, size=0)
+    for at, size in cuts:
+        damaged(path, path, at=at, size=size)
+    try:
+        index = scan_video(path)
+    except VideoError:
+        return
+    numbers = np.arange(0, len(index), step)
+    assert (np.diff(index.pts) > 0).all()
+    with VideoReader(path, index) as reader:
+        assert [number for number, _ in reader.read(numbers)] == numbers.tolist()
+
+
 def test_what_is_lost_to_damage_is_said(tmp_path: Path) -> None:
     sound = write_video(tmp_path / "sound.mp4", 100)
     broken = damaged(sound, tmp_path / "broken.mp4", size=4000)
