@@ -7,7 +7,8 @@ class Damage:
     A frame is made from frames decoded before it, so whatever is decoded from a damaged packet up
     to the next key frame is suspect; and so is what is decoded after that key frame but shown
     before it. The packet before the first that was found damaged is suspect too: damage seldom
-    begins at a packet's border, and a decoder notices only what breaks the syntax.
+    begins at a packet's border, and a decoder notices only what breaks the syntax. H.265 takes
+    nearly any bytes as picture, so a few that changed within one go unseen.
 
     Packets have ordinals in the order in which they are decoded, from 1.
     """
