@@ -100,7 +100,7 @@ def on_real(annotations: Path, images: Path, dives: Path) -> None:
         ["dives", "with a mask", "of the picture", "vehicle pixels found", "objects mostly hidden"],
         [[int(sums["dives"]), int(sums["with"]), f"{sums['masked'] / sums['frames']:.1%}",
           f"{sums['rov masked'] / sums['rov']:.1%}", f"{sums['hidden'] / sums['objects']:.1%}"]],
-        f"Dives of {FEWEST} frames and more, most of them short and some of a vehicle at rest. Arms "
+        f"Dives of {FEWEST} frames and more, most of them short, some of a vehicle at rest. Arms "
         "that move are vehicle too, and cannot be found so. Telemetry is not annotated, so that "
         "precision is not known; by eye its boxes are all but complete.",
     )  # fmt: skip

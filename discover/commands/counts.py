@@ -52,6 +52,6 @@ def counts(
     if as_json:
         print_json(table.to_dict("records"))
     elif out is not None:
-        say(f"{len(table)} kinds counted, {int(table['encounters'].sum())} encounters: {out}")
+        say(f"kinds: {len(table)}, encounters: {int(table['encounters'].sum())}; table: {out}")
     else:
         say(table.drop(columns="named").to_string(index=False) if len(table) else "nothing found")
