@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from classify.runs import Run
+from discover.flags import frame_flags
 from discover.labels import Labels
 from discover.survey import Survey
 from discover.tables import Table
@@ -99,19 +100,32 @@ class Explorer:
         """Return the crops of a cluster run, in order of dive and index.
 
         Columns: `crop_id, cluster, probability, exemplar, frame_id, score, w, h, dive, index, path,
-        depth_m, map_x, map_y, name, origin`; what is unknown is missing.
+        depth_m, map_x, map_y, flags` (of its frame, such as "blurred, dark"), `name, origin`; what
+        is unknown is missing.
         """
         tables = {
             "clusters": self.survey.table("clusters", run.name),
             "crops": self.survey.table("crops", run.crops_run),
             "maps": self.survey.table("maps", run.name),
         }
-        bare = self._query(("crops", run.name), _CROPS, tables)
-        return self._cached(
-            ("named", run.name),
-            (id(bare), self.labels.last_event_id()),
-            lambda: bare.join(self.names().set_index("crop_id")[["name", "origin"]], on="crop_id"),
-        )
+        bare, flags = self._query(("crops", run.name), _CROPS, tables), self.flags()
+
+        def join() -> pd.DataFrame:
+            names = self.names().set_index("crop_id")[["name", "origin"]]
+            return bare.join(flags, on="frame_id").join(names, on="crop_id")
+
+        stamp = (id(bare), id(flags), self.labels.last_event_id())
+        return self._cached(("named", run.name), stamp, join)
+
+    def flags(self) -> pd.DataFrame:
+        """Return the flags of the frames that have any, as text `flags` by `frame_id`."""
+        done = [run.name for run in self.survey.runs("bursts") if run.is_complete]
+
+        def ask() -> pd.DataFrame:
+            rows = frame_flags(self.survey).groupby("frame_id")["flag"]
+            return rows.agg(", ".join).rename("flags").to_frame()
+
+        return self._cached(("flags",), (self.survey.frames.units(), done), ask)
 
     def boxes(self, crops_run: str) -> pd.DataFrame:
         """Return the box and the frame of each crop, by `crop_id`.

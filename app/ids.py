@@ -25,6 +25,7 @@ QUEUE_PROGRESS = "queue-progress"
 CLUSTER = "cluster"
 CLUSTER_NAMES = "cluster-names"
 ORDER = "cluster-order"
+FLAGGED = "cluster-flags"  # which crops: all, or by the flags of their frames
 LEAF = "cluster-leaf"  # which part of a large cluster
 
 MAP = "map"

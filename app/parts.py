@@ -112,6 +112,7 @@ def gallery_items(run: ClassRun, crops: Iterable[Any], **more: object) -> dict[s
             "probability": round(float(row.probability), 3),
             "exemplar": bool(row.exemplar),
             "caption": f"dive {row.dive} · frame {row.index}",
+            "flags": row.flags if isinstance(row.flags, str) else "",
         }
         for row in crops
     ]

@@ -34,6 +34,21 @@ def ordered(crops: pd.DataFrame, order: str) -> pd.DataFrame:
     return crops
 
 
+def by_flag(crops: pd.DataFrame, which: str | None) -> pd.DataFrame:
+    """Return the crops whose frame has no flag ("none"), or the flag `which`; else all of them."""
+    if which == "none":
+        return crops[crops["flags"].isna()]
+    if which in flags_of(crops):
+        return crops[crops["flags"].map(lambda text: which in str(text).split(", "))]
+    return crops
+
+
+def flags_of(crops: pd.DataFrame) -> dict[str, int]:
+    """Return how many of the crops lie in frames with each flag, the most frequent first."""
+    counts = crops["flags"].dropna().astype(str).str.split(", ").explode().value_counts()
+    return {str(flag): int(count) for flag, count in counts.items()}
+
+
 def names_of(crops: pd.DataFrame) -> list[tuple[str, int, str]]:
     """Return (name, crops, origin) of the names given in `crops`, the most frequent first.
 

@@ -38,12 +38,14 @@ window.dash_clientside.gallery = (() => {
     const made = element("figure", item.exemplar ? "tile exemplar" : "tile");
     made.dataset.id = item.id;
     const belongs = item.cluster < 0 ? "noise" : `probability ${item.probability}`;
-    made.title = `${item.caption} · ${belongs}${item.exemplar ? " · exemplar" : ""}`;
+    const flags = item.flags ? ` · frame is ${item.flags}` : "";
+    made.title = `${item.caption} · ${belongs}${item.exemplar ? " · exemplar" : ""}${flags}`;
     const image = element("img", "");
     image.loading = "lazy";
     image.decoding = "async";
     image.alt = item.caption;
     made.append(image, element("figcaption", ""), element("span", "tick"));
+    if (item.flags) made.append(element("span", "flag", "\u2691"));
     return made;
   };
 

@@ -66,22 +66,28 @@ def layout(explorer: Explorer, query: Query) -> Component:
 
 def register(app: Dash, explorer: Explorer) -> None:
     """Fill the gallery, and keep its names true."""
-    register_gallery(app, explorer, ids.CLUSTER, ids.ORDER, ids.LEAF)
+    register_gallery(app, explorer, ids.CLUSTER, ids.ORDER, ids.FLAGGED, ids.LEAF)
 
     @app.callback(
         Output(ids.items(ids.CLUSTER), "data"),
+        Output(ids.LEAF, "total"),
         Input(ids.ORDER, "value"),
+        Input(ids.FLAGGED, "value"),
         Input(ids.LEAF, "value"),
         State(ids.PLACE, "data"),
     )
-    def fill(order: str, leaf: int, place: dict[str, Any]) -> dict[str, Any]:
+    def fill(
+        order: str, flagged: str, leaf: int, place: dict[str, Any]
+    ) -> tuple[dict[str, Any], int]:
         run = explorer.class_run(place["run"])
         if run is None:
-            return {"run": "", "items": []}
+            return {"run": "", "items": []}, 1
         crops = explorer.crops(run)
-        crops = queries.ordered(crops[crops["cluster"] == place["cluster"]], order)
-        start = (max(1, leaf) - 1) * LEAF_SIZE
-        return gallery_items(run, crops.iloc[start : start + LEAF_SIZE].itertuples())
+        crops = queries.by_flag(crops[crops["cluster"] == place["cluster"]], flagged)
+        leaves = max(1, -(-len(crops) // LEAF_SIZE))
+        start = (min(max(1, leaf), leaves) - 1) * LEAF_SIZE
+        shown = queries.ordered(crops, order).iloc[start : start + LEAF_SIZE]
+        return gallery_items(run, shown.itertuples()), leaves
 
     @app.callback(
         Output(ids.CLUSTER_NAMES, "children"),
@@ -133,9 +139,26 @@ def _controls(query: Query, crops: pd.DataFrame, leaves: int) -> list[Component]
     return [
         view_switch(ids.CLUSTER, query.get("view")),
         segmented(ids.ORDER, queries.ORDERS, query.get("order")),
+        _flag_filter(queries.flags_of(crops), query.get("flags")),
         html.Div(facts, className="note numbers"),
         html.Div(className="spring"),
         dmc.Pagination(
             id=ids.LEAF, total=leaves, value=leaf, size="sm", hideWithOnePage=True, siblings=1
         ),
     ]
+
+
+def _flag_filter(flags: dict[str, int], value: str | None) -> Component:
+    """Return the choice of crops by the flags of their frames; hidden where there are none."""
+    options = {"all": "All frames", "none": "Frames without flags"}
+    options |= {flag: f"{flag.capitalize()} ({count:,})" for flag, count in flags.items()}
+    return dmc.Select(
+        id=ids.FLAGGED,
+        data=[{"value": v, "label": label} for v, label in options.items()],
+        value=value if value in options else "all",
+        size="xs",
+        w=180,
+        allowDeselect=False,
+        style=None if flags else {"display": "none"},
+        **{"aria-label": "Crops by the flags of their frames"},
+    )

@@ -4,6 +4,8 @@ import pytest
 
 from app import queries
 from app.data import Explorer
+from classify.runs import start_run
+from discover.survey import concat_rows
 from tests.app.survey_on_disk import EMBED_RUN, RUNS
 
 
@@ -94,3 +96,31 @@ def test_sample_keeps_exemplars_and_does_not_flicker() -> None:
     assert some["exemplar"].sum() == 20
     assert some.equals(queries.sample(crops, 100))
     assert queries.sample(crops, 5000) is crops
+
+
+def test_crops_are_chosen_by_the_flags_of_their_frames() -> None:
+    crops = pd.DataFrame({"crop_id": list("abcd"), "flags": ["dark", None, "blurred, dark", None]})
+    assert queries.flags_of(crops) == {"dark": 2, "blurred": 1}
+    chosen = {which: "".join(queries.by_flag(crops, which)["crop_id"]) for which in
+              ("all", "none", "dark", "blurred", "unheard of")}  # fmt: skip
+    assert chosen == {
+        "all": "abcd", "none": "bd", "dark": "ac", "blurred": "c", "unheard of": "abcd"
+    }  # fmt: skip
+    assert queries.flags_of(crops.assign(flags=None)) == {}
+    assert len(queries.by_flag(crops.assign(flags=float("nan")), "none")) == 4
+
+
+def test_crops_have_the_flags_of_their_frames_and_see_a_new_bursts_run(explorer: Explorer) -> None:
+    run = explorer.class_run(RUNS["waste"])
+    assert run is not None
+    assert explorer.crops(run)["flags"].isna().all()
+    frame = explorer.crops(run)["frame_id"].iloc[0]
+    made = start_run(explorer.survey.run_folder("bursts", "b"), command="bursts", config={})
+    table = explorer.survey.table("bursts", "b")
+    row = {"frame_id": [frame], "burst_id": ["0"], "flags": [["frozen", "dark"]]}
+    columns = {name: row.get(name, [None]) for name in table.schema.names}
+    table.write("d", concat_rows(columns, "bursts"))
+    made.complete(counts={})
+    flags = explorer.crops(run).set_index("frame_id")["flags"]
+    assert set(flags[[frame]]) == {"dark, frozen"}
+    assert flags.drop(frame).isna().all()
