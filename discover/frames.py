@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from classify.images import ImageError
-from discover.dives import DiveOf, dive_rule
-from discover.image_files import find_files, frame_row, is_video
-from discover.places import KnownFrames, PlannedImage
-from discover.sampling import Every, parse_every
+from discover.footage.dives import DiveOf, dive_rule
+from discover.footage.image_files import find_files, frame_row, is_video
+from discover.footage.places import KnownFrames, PlannedImage
+from discover.footage.sampling import Every, parse_every
+from discover.footage.video import import_av
+from discover.footage.video_files import AddedVideo, add_video, is_extracted
+from discover.footage.when_where import WhenWhere, when_where
 from discover.survey import Survey, concat_rows, unit_name
-from discover.video import import_av
-from discover.video_files import AddedVideo, add_video, is_extracted
-from discover.when_where import WhenWhere, when_where
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from discover.commands.options import HERE, Json, SurveyDir
 from discover.survey import open_survey
 
 if TYPE_CHECKING:
+    from discover.footage.video_files import AddedVideo
     from discover.frames import Added
-    from discover.video_files import AddedVideo
 
 _LINES = 20  # of files and videos, at most
 

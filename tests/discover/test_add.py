@@ -7,7 +7,7 @@ import pytest
 
 from classify.console import run
 from discover.cli import app
-from tests.discover.footage import damaged, save, write_video
+from tests.discover.footage.made import damaged, save, write_video
 
 
 def _add(*tokens: str | Path) -> int:

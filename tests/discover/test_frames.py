@@ -11,7 +11,7 @@ import pytest
 from discover import frames
 from discover.frames import Added, add_frames
 from discover.survey import open_survey
-from tests.discover.footage import ids_of, new_survey, rows_of, save
+from tests.discover.footage.made import ids_of, new_survey, rows_of, save
 
 
 def test_nested_folders_are_added_in_natural_order(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from classify.images import ImageError
 from classify.runs import file_hash
-from discover.dives import DiveOf
+from discover.footage.dives import DiveOf
+from discover.footage.video import VideoError
+from discover.footage.video_files import Video, frame_prefix
+from discover.footage.video_index import index_video
 from discover.survey import Survey
-from discover.video import VideoError
-from discover.video_files import Video, frame_prefix
-from discover.video_index import index_video
 
 _COLUMNS = ["path", "dive", "index", "sha256", "video", "video_frame", "video_s"]
 _BLOCK = 1_000_000  # a video's first index in its dive is a multiple of it

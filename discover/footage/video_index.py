@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from classify.runs import content_hash, write_atomic
-from discover.decoding import Numbers
-from discover.video import VideoError, open_video, read_packets
+from discover.footage.decoding import Numbers
+from discover.footage.video import VideoError, open_video, read_packets
 
 if TYPE_CHECKING:
     from av import VideoFrame

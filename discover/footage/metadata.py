@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from discover.navigation import POSITION, Fix, Track, normalised, track_of
+from discover.footage.navigation import POSITION, Fix, Track, normalised, track_of
+from discover.footage.tabular import Source, read_rows
 from discover.survey import SurveyError
-from discover.tabular import Source, read_rows
 
 # BIIGLE's columns, and the synonyms that it takes itself.
 _BIIGLE = {

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 from classify.errors import UserError
 from classify.images import ImageError
-from discover.decoding import THREADS, Numbers, Run
+from discover.footage.decoding import THREADS, Numbers, Run
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-    from discover.decoding import VideoPacket
-    from discover.video_index import VideoIndex
+    from discover.footage.decoding import VideoPacket
+    from discover.footage.video_index import VideoIndex
 
 _FAILURES = 100  # reads that fail one after the other, before the rest counts as unreadable
 _JUMP = 8  # frames: it pays to leave out what lies before a key frame that is farther ahead

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from discover.footage.times import NameTimes, clock_time, parse_offset, parse_time
 from discover.frames import add_frames
 from discover.survey import SurveyError
-from discover.times import NameTimes, clock_time, parse_offset, parse_time
-from tests.discover.footage import new_survey, rows_of, save
+from tests.discover.footage.made import new_survey, rows_of, save
 
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)).map(
     lambda t: t.replace(microsecond=0, tzinfo=UTC)

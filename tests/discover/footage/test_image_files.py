@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from classify import images
+from discover.footage.image_files import find_files, natural_key
 from discover.frames import add_frames
-from discover.image_files import find_files, natural_key
 from discover.survey import SurveyError
-from tests.discover.footage import encoded, new_survey, picture, rows_of, save
+from tests.discover.footage.made import encoded, new_survey, picture, rows_of, save
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=2, unique=True))

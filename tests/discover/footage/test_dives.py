@@ -4,7 +4,7 @@ import pytest
 
 from discover.frames import add_frames
 from discover.survey import SurveyError
-from tests.discover.footage import new_survey, rows_of, save
+from tests.discover.footage.made import new_survey, rows_of, save
 
 
 def test_dive_from_an_expression(tmp_path: Path) -> None:

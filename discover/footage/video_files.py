@@ -16,18 +16,18 @@ from PIL import Image
 from classify.ahead import made_ahead
 from classify.images import Pixels
 from classify.runs import write_atomic
-from discover.image_files import frame_row
-from discover.interlace import Interlacing, deinterlaced, find_interlacing, with_neighbours
-from discover.sampling import Every
-from discover.scene import Scene
+from discover.footage.image_files import frame_row
+from discover.footage.interlace import Interlacing, deinterlaced, find_interlacing, with_neighbours
+from discover.footage.sampling import Every
+from discover.footage.scene import Scene
+from discover.footage.video import VideoError, VideoReader
+from discover.footage.video_index import VideoIndex
+from discover.footage.when_where import VideoTime, WhenWhere
 from discover.survey import Survey, SurveyError
-from discover.video import VideoError, VideoReader
-from discover.video_index import VideoIndex
-from discover.when_where import VideoTime, WhenWhere
 
 if TYPE_CHECKING:
-    from discover.decoding import Numbers
-    from discover.interlace import Around, Shot
+    from discover.footage.decoding import Numbers
+    from discover.footage.interlace import Around, Shot
 
 _QUALITY = 95  # of the JPEGs
 _BATCH = 4  # frames that are written while the next are decoded

@@ -15,11 +15,11 @@ from PIL import Image
 
 from classify.images import Pixels
 from discover import frames
+from discover.footage.interlace import comb_ratio, find_interlacing
+from discover.footage.video_index import scan_video
 from discover.frames import add_frames
-from discover.interlace import comb_ratio, find_interlacing
 from discover.survey import Survey, open_survey
-from discover.video_index import scan_video
-from tests.discover.footage import (
+from tests.discover.footage.made import (
     new_survey,
     rows_of,
     save,

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from discover.footage.sampling import parse_every
+from discover.footage.video import VideoError, VideoReader, open_video
+from discover.footage.video_index import VideoIndex, index_video, scan_video
 from discover.frames import Added, add_frames
-from discover.sampling import parse_every
 from discover.survey import SurveyError
-from discover.video import VideoError, VideoReader, open_video
-from discover.video_index import VideoIndex, index_video, scan_video
-from tests.discover.fields import field_pictures
-from tests.discover.footage import (
+from tests.discover.footage.fields import field_pictures
+from tests.discover.footage.made import (
     damaged,
     new_survey,
     rows_of,

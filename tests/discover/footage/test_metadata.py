@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from discover.footage.navigation import Track, read_navigation, track_of
 from discover.frames import add_frames
-from discover.navigation import Track, read_navigation, track_of
 from discover.survey import SurveyError
-from tests.discover.footage import new_survey, rows_of, save, write_video
+from tests.discover.footage.made import new_survey, rows_of, save, write_video
 
 START = datetime(2024, 5, 6, 7, 0, 0, tzinfo=UTC)
 HEADER = "filename,taken_at,lng,lat,gps_altitude,distance_to_ground,area,yaw\n"

@@ -11,10 +11,10 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from classify.images import SUFFIXES, open_image, read_image
+from discover.footage.times import in_utc
 from discover.quality import image_flags, image_statistics, side_to_read
 from discover.survey import SurveyError, frame_id
 from discover.tables import SCHEMAS
-from discover.times import in_utc
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg"}

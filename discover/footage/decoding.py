@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from discover.damage import Damage
+from discover.footage.damage import Damage
 
 if TYPE_CHECKING:
     from av import Packet, VideoCodecContext, VideoFrame
     from av.video.stream import VideoStream
 
-    from discover.video_index import VideoIndex
+    from discover.footage.video_index import VideoIndex
 
     VideoPacket = Packet[VideoStream]
 

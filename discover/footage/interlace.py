@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from discover.video import VideoReader
+from discover.footage.video import VideoReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from av import VideoFrame
 
-    from discover.decoding import Numbers
-    from discover.video_index import VideoIndex
+    from discover.footage.decoding import Numbers
+    from discover.footage.video_index import VideoIndex
 
 _ROWS = 1088  # no more rows were ever recorded as two fields
 _SPOTS, _LENGTH = 8, 5  # stretches of the video that are looked at, and frames in each

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from discover.footage.times import parse_time
 from discover.survey import SurveyError
-from discover.times import parse_time
 
 # Where a value must lie to be believed: a sentinel such as -999 is no measurement.
 _RANGES = {

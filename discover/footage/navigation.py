@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from discover.footage.tabular import Source, read_rows
 from discover.survey import SurveyError
-from discover.tabular import Source, read_rows
 
 POSITION = ("lat", "lon", "depth_m", "altitude_m", "area_m2", "yaw_deg")
 _CIRCULAR = {"lon", "yaw_deg"}  # 359 is next to 1

@@ -8,10 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from discover.metadata import Described, matched, read_metadata
-from discover.navigation import Track, read_navigation
+from discover.footage.metadata import Described, matched, read_metadata
+from discover.footage.navigation import Track, read_navigation
+from discover.footage.times import NameTimes, clock_time, parse_offset
 from discover.survey import SurveyError
-from discover.times import NameTimes, clock_time, parse_offset
 
 _EPOCH = datetime.fromtimestamp(0, UTC)  # for what holds at any time
 

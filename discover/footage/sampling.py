@@ -10,8 +10,8 @@ import numpy as np
 from discover.survey import SurveyError
 
 if TYPE_CHECKING:
-    from discover.decoding import Numbers
-    from discover.video_index import VideoIndex
+    from discover.footage.decoding import Numbers
+    from discover.footage.video_index import VideoIndex
 
 _SCENE_STEP = Fraction(1, 2)  # seconds between the frames that `scene` looks at
 

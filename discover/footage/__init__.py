@@ -1,0 +1,1 @@
+"""Images, videos, metadata and navigation logs in: what `discover.frames` puts together."""
