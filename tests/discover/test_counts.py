@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discover.counts import CountConfig, count_kinds, count_sightings, over_dives
@@ -105,6 +105,7 @@ def test_dives_are_counted_apart_and_summed(tmp_path: Path) -> None:
     assert (together["dives"], together["individuals"], together["max_n"]) == (2, 4, 2)
 
 
+@settings(max_examples=30)
 @given(
     seen=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 2)), max_size=40),
     gap=st.integers(0, 12),
@@ -146,9 +147,9 @@ def test_what_is_missing_names_the_command(tmp_path: Path) -> None:
     add_run(survey, "clusters", crop_id=["c"], cluster=[0])
     with pytest.raises(SurveyError, match="1 frames are in no burst: run `discover bursts` again"):
         count_kinds(survey)
-    for settings, name in (({"gap_s": -1}, "--gap-seconds -1"), ({"gap_frames": -1}, "--gap-fram")):
+    for wrong, name in (({"gap_s": -1}, "--gap-seconds -1"), ({"gap_frames": -1}, "--gap-fram")):
         with pytest.raises(SurveyError, match=name):
-            CountConfig(**settings)
+            CountConfig(**wrong)
 
 
 def test_nothing_found_is_an_empty_table(tmp_path: Path) -> None:
