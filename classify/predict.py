@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from classify.ahead import made_ahead
-from classify.device import best_device, inference_precision, one_thread, place
+from classify.ahead import over_cores
+from classify.device import best_device, inference_precision, place
 from classify.fold import folded
 from classify.images import SUFFIXES, Pixels
 from classify.model import Classifier, ModelConfig, as_batch, load_classifier
@@ -92,25 +91,17 @@ class Predictor:
         read = self._reader(paths, dives)
         size = _GROUP.get(best_device().type, _GROUP_ELSEWHERE)
         groups = [range(at, min(at + size, len(paths))) for at in range(0, len(paths), size)]
-        workers, done = torch.get_num_threads(), 0
-        with one_thread():
-            for made in made_ahead(
-                partial(self._logits_of, read), groups, batch=2 * workers, workers=workers
-            ):
-                for row in chain.from_iterable(made):
-                    yield row
-                    done += 1
-                if progress:
-                    progress(done, len(paths))
+        done = 0
+        for rows in over_cores(partial(self._logits_of, read), groups):
+            yield from rows
+            done += len(rows)
+            if progress:
+                progress(done, len(paths))
 
     def _logits_of(
         self, read: Callable[[int], Pixels | None], rows: Iterable[int]
     ) -> list[npt.NDArray[np.float32] | None]:
-        """Return the logits of some rows, None for what cannot be read.
-
-        Each worker decodes and computes on one core: cores that share the layers of one image wait
-        for one another, and for the decoder.
-        """
+        """Return the logits of some rows, None for what cannot be read."""
         images = [read(row) for row in rows]
         sound = [image for image in images if image is not None]
         found = iter(self._forward(sound) if sound else ())

@@ -4,7 +4,7 @@ Every file is decoded once. 5,000 images of 352 x 512 take 2.7 GB, their maps ab
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from torch import Tensor
 
-from classify.ahead import made_ahead
+from classify.ahead import made_ahead, over_cores
 from classify.data import DataError
 from classify.device import best_device, inference_precision
 from classify.images import ImageError, Pixels, read_image
@@ -88,16 +89,15 @@ def feature_maps(
         float16 [rows, channels, map rows, map cols], a memory map of `file`.
     """
     maps: Maps | None = None
-    for start in range(0, len(images), _BATCH):
-        with inference_precision():
-            batch = torch.from_numpy(np.array(images[start : start + _BATCH])).to(best_device())
-            features = model.trunk(batch).half().cpu().numpy()
+    done = 0
+    for features in _trunk_over(model, images):
         if maps is None:
             shape = (len(images), *features.shape[1:])
             maps = np.memmap(file, np.float16, "w+", shape=shape)
-        maps[start : start + len(features)] = features
+        maps[done : done + len(features)] = features.half().cpu().numpy()
+        done += len(features)
         if progress:
-            progress(start + len(features), len(images))
+            progress(done, len(images))
     assert maps is not None  # `prepare_images` gives one image at least
     return maps
 
@@ -107,15 +107,25 @@ def logits_of_images(
     model: Classifier, images: Pixels, progress: Progress | None = None
 ) -> npt.NDArray[np.float32]:
     """Return the logits [rows, classes] of images [rows, h, w, 3]."""
-    found = []
-    for start in range(0, len(images), _BATCH):
-        with inference_precision():
-            batch = torch.from_numpy(np.array(images[start : start + _BATCH])).to(best_device())
-            features = model.trunk(batch)
+    found, done = [], 0
+    for features in _trunk_over(model, images):
         found.append(model.classify(features).logits.cpu().numpy())
+        done += len(features)
         if progress:
-            progress(min(start + _BATCH, len(images)), len(images))
+            progress(done, len(images))
     return np.concatenate(found)
+
+
+def _trunk_over(model: Classifier, images: Pixels) -> Iterator[Tensor]:
+    """Yield the feature maps of images [rows, h, w, 3], a few at a time."""
+
+    def forward(start: int) -> Tensor:
+        # inference mode and precision are each thread's own
+        with torch.inference_mode(), inference_precision():
+            batch = torch.from_numpy(np.array(images[start : start + _BATCH])).to(best_device())
+            return model.trunk(batch)
+
+    return over_cores(forward, range(0, len(images), _BATCH))
 
 
 @torch.inference_mode()
