@@ -266,6 +266,23 @@ def recordings(args: argparse.Namespace) -> None:
     record("Half the resolution, JPEG 40 and haze", HEADER_LOST, rows, NOTE)
 
 
+def inputs(args: argparse.Namespace) -> None:
+    """Measure what is shown of a frame: all, its middle, or all but the vehicle."""
+    table = labelled.read_labels(args.elements, tasks=("elements",))
+    heads = labelled.class_names(table, ("elements",))
+    rows = []
+    for name, settings in {
+        "the whole frame": {},
+        "--crop 0.67": {"crop_width": 0.67, "crop_height": 0.67},
+        "--crop-width 0.67": {"crop_width": 0.67},
+        "--hide-vehicle": {"hide_vehicle": True},
+    }.items():
+        data = read(table, ModelConfig(heads, locator=False, **settings))
+        scores = [cross(data, "elements", 3, seed, FIXED["elements"]) for seed in SEEDS]
+        rows.append(row(name, scores))
+    record("What is shown of a frame", HEADER, rows, NOTE + " One penalty for all.")
+
+
 def _clean_and_poor(
     data: Set, poor: Floats, seed: int, strength: Strength, views: Floats | None
 ) -> tuple[float, float, float]:
@@ -406,6 +423,7 @@ def main() -> None:
         "floor": floor,
         "variants": variants,
         "recordings": recordings,
+        "inputs": inputs,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=list(parts), choices=list(parts))
