@@ -21,7 +21,7 @@ class Window:
 
     Attributes:
         frames: frames ahead in the dive.
-        seconds: time ahead, where frames have times; None where it does not matter.
+        seconds: time ahead instead, for dives whose frames all have times; None = frames always.
     """
 
     frames: int = 5
@@ -43,16 +43,17 @@ def pairs_in_window(frames: pd.DataFrame, window: Window) -> Pairs:
 
 def _ahead(dive: pd.DataFrame, window: Window) -> Pairs:
     rows = dive.index.to_numpy()
-    found = [np.stack([rows[:-k], rows[k:]], 1) for k in range(1, window.frames + 1)]
-    if window.seconds is not None and dive["time_utc"].notna().any():
-        timed = dive.dropna(subset="time_utc").sort_values("time_utc", kind="stable")
+    if window.seconds is not None and dive["time_utc"].notna().all():
+        timed = dive.sort_values("time_utc", kind="stable")
+        rows = timed.index.to_numpy()
         seconds = (timed["time_utc"] - timed["time_utc"].iloc[0]).dt.total_seconds().to_numpy()
         last = np.searchsorted(seconds, seconds + window.seconds, side="right")
-        at = timed.index.to_numpy()
-        found += [
-            np.stack([np.full(stop - start - 1, at[start]), at[start + 1 : stop]], 1)
+        found = [
+            np.stack([np.full(stop - start - 1, rows[start]), rows[start + 1 : stop]], 1)
             for start, stop in enumerate(last)
         ]
+    else:
+        found = [np.stack([rows[:-k], rows[k:]], 1) for k in range(1, window.frames + 1)]
     return np.concatenate([np.zeros((0, 2), np.int64), *found])
 
 
@@ -97,15 +98,13 @@ def _index(unit: Floats) -> Any:  # noqa: ANN401 - an index of faiss
     import faiss
 
     size, dim = unit.shape
+    flat = faiss.IndexFlatIP(dim)
     if size <= _EXACT:
-        index = faiss.IndexFlatIP(dim)
-    else:
-        cells = round(4 * size**0.5)
-        inner = faiss.IndexFlatIP(dim)
-        index = faiss.IndexIVFFlat(inner, dim, cells, faiss.METRIC_INNER_PRODUCT)
-        index.own_fields, index.nprobe = False, _PROBES
-        index.quantizer_kept = inner  # Python would free it
-        sample = np.linspace(0, size - 1, min(size, 40 * cells)).round().astype(int)
-        index.train(unit[sample])
+        flat.add(unit)
+        return flat
+    cells = round(4 * size**0.5)
+    index = faiss.IndexIVFFlat(flat, dim, cells, faiss.METRIC_INNER_PRODUCT)
+    index.nprobe = _PROBES
+    index.train(unit[np.linspace(0, size - 1, min(size, 40 * cells)).round().astype(int)])
     index.add(unit)
     return index

@@ -4,6 +4,7 @@ from cyclopts import App
 
 from classify.console import configure, run
 from discover.commands.add import add
+from discover.commands.bursts import bursts
 from discover.commands.cluster import cluster
 from discover.commands.counts import counts
 from discover.commands.demo import demo
@@ -20,7 +21,7 @@ app = App(
     version_flags=["--version"],
 )
 configure(app, SETTINGS_FILE, "DISCOVER_", folder_option="--survey")
-for verb in (add, embed, cluster, explore, split, leaks, counts, demo, status):
+for verb in (add, bursts, embed, cluster, explore, split, leaks, counts, demo, status):
     app.command(verb)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from classify.runs import Config
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
@@ -20,7 +22,7 @@ _ROUNDS = 200
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(Config):
     """A mixture of two components: pairs of unlike scenes, and pairs of one scene.
 
     The first is a Gumbel distribution, the law of the best of many tries, fitted to pairs that are

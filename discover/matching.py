@@ -9,11 +9,12 @@ import numpy.typing as npt
 from discover.background import Mask
 from discover.looks import SIDE, Floats, Look
 
-Motion = npt.NDArray[np.float64]
+Motion = npt.NDArray[np.floating]
 
+VERSION = 1  # of the proof: another is made anew
 _RATIO = 0.85  # of the best distance to the second best (Lowe 2004)
 _TOLERANCE = 2.0  # pixels, of RANSAC
-_FEWEST = 4  # matches that a homography takes
+_FEWEST = 7  # inliers; chance alone finds a homography through 4 to 6 points
 _STILL = 0.02 * SIDE  # pixels: less motion than this is none
 _LEAST_SEEN = 0.02  # of the picture, on which texture can be compared
 _SHRINKS = 10.0  # times, at most, that a scene changes its area
@@ -61,7 +62,7 @@ def prove(a: Look, b: Look, fixed_a: Mask, fixed_b: Mask, *, still_counts: bool 
     """Find the motion from frame `a` to frame `b`, and how well it explains the texture.
 
     Points by RootSIFT with ratio test and cross check give a homography by MAGSAC++ (Barath et al.
-    2020). Chance gives one from 5 or 6 points too; the texture, which took no part in it, decides.
+    2020). Chance gives one from few points too; the texture, which took no part in it, decides.
 
     Args:
         a: the first frame.
@@ -133,7 +134,7 @@ def _homography(a: Floats, b: Floats) -> tuple[Motion | None, npt.NDArray[np.boo
         motion, inlier = cv2.findHomography(a, b, cv2.USAC_MAGSAC, _TOLERANCE, maxIters=2000)
     except cv2.error:  # points on one line
         return None, nothing
-    if motion is None or not _plausible(motion):
+    if motion is None or inlier.sum() < _FEWEST or not _plausible(motion):
         return None, nothing
     return motion, inlier.ravel() > 0
 

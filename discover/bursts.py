@@ -1,0 +1,361 @@
+"""Runs of frames that show the same scene, each with proof.
+
+The costly parts, looks and proofs, are kept in the cache by what they depend on; the rest is fitted
+and grouped anew for each set of frames. So a run that was killed goes on where it was, frames that
+are added later cost only themselves, and the same frames always give the same run.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from classify.ahead import made_ahead
+from classify.runs import Config, Run, RunError, content_hash, start_run, write_atomic
+from discover.background import FixedPart, fixed_parts
+from discover.candidates import Pairs, Window, distinct, pairs_alike, pairs_in_window
+from discover.evidence import evidence_figure, fit_evidence
+from discover.grouping import keyframe, stars, to_compare
+from discover.looks import Looks
+from discover.matching import Proof, prove
+from discover.order import places
+from discover.proofs import Proofs
+from discover.survey import Survey, SurveyError, concat_rows, unit_name
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+Begin = Callable[[str], Progress]
+
+VERSION = 1  # of the method: another makes another run
+_NULL = 1000  # pairs at random, of which chance is learned
+_ROUNDS = 6  # of comparing groups that touch
+_COLUMNS = ["frame_id", "path", "dive", "index", "time_utc", "video_frame", "sharpness",
+            "brightness"]  # fmt: skip
+_PAIR = ["inliers", "agreement", "overlap", "overlap_back", "score"]
+
+
+@dataclass(frozen=True)
+class BurstConfig(Config):
+    """What is compared, and what is one burst.
+
+    Attributes:
+        window: frames ahead in the dive that a frame is compared with.
+        window_s: seconds ahead instead, in dives whose frames all have times; None = frames.
+        neighbours: frames of like looks, wherever they lie, that a frame is compared with.
+        proof: probability of one scene from which on two frames are linked.
+        overlap: share of each other's picture that frames of one burst show, at least.
+    """
+
+    window: int = 5
+    window_s: float | None = None
+    neighbours: int = 6
+    proof: float = 0.5
+    overlap: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.window < 0 or (self.window_s is not None and self.window_s < 0):
+            raise RunError(f"--window {self.window_s or self.window} must be 0 or more")
+        if self.neighbours < 0:
+            raise RunError(f"--neighbours {self.neighbours} must be 0 or more")
+        for name in ("proof", "overlap"):
+            if not 0 < getattr(self, name) <= 1:
+                raise RunError(f"--{name} {getattr(self, name)} must be above 0 and at most 1")
+
+
+def find_bursts(
+    survey: Survey, config: BurstConfig | None = None, *, stage: Begin | None = None
+) -> Run:
+    """Find the frames that show the same scene.
+
+    Args:
+        survey: the survey, with frames.
+        config: settings; None takes the defaults.
+        stage: called with the name of each stage; gives what is told (done, total).
+
+    Returns:
+        The run, of which `pairs/<name>` and `bursts/<name>` are the tables; the folder of the
+        latter also holds `evidence.html`, how proof was told from chance. Every frame that can be
+        read is in one burst, if alone. The same frames and settings give the same run.
+
+    Raises:
+        SurveyError: there are no frames, or none can be read.
+    """
+    config = config or BurstConfig()
+    units = survey.frames.units()
+    if not units:
+        raise SurveyError(f"--survey {survey.root} has no frames: run `discover add FOLDER` first")
+    key = {"version": VERSION, "config": config.to_dict(), "frames": units}
+    name = f"bursts-{content_hash(key)}"
+    done = {run.name: run for run in survey.runs("bursts") if run.is_complete}
+    if name in done:
+        return done[name]
+    begin = stage or (lambda _name: lambda _done, _total: None)
+    runs = [
+        start_run(
+            survey.run_folder(table, name),
+            command="discover bursts",
+            config=config.to_dict(),
+            seed=0,
+            parents={"pairs": name} if table == "bursts" else {},
+        )
+        for table in ("pairs", "bursts")
+    ]
+    search = Search(survey, config, begin)
+    links = search.links()
+    pairs = search.pairs()
+    bursts = _bursts(search.frames, links, pairs, search.centre)
+    bursts["flags"] = _flags(survey, search.looks, bursts)
+    _write(survey, name, search.frames, pairs, bursts)
+    figure = evidence_figure(search.compared, search.null, search.evidence)
+    page = figure.to_html(include_plotlyjs=True, div_id="evidence")
+    write_atomic(survey.run_folder("bursts", name) / "evidence.html", page.encode())
+    counts = _counts(bursts, pairs, search)
+    for run in runs:
+        run.complete(counts=counts, evidence=search.evidence.to_dict())
+    return runs[1]
+
+
+class Search:
+    """Compares candidates, round by round, until no two groups that touch could be one.
+
+    Attributes:
+        frames: the frames that can be read, in order of dive and index.
+        unreadable: how many cannot.
+        compared: a row for each pair that was compared: `a, b` (row numbers), `group`, what `prove`
+            found, and `proof`.
+        null: scores of pairs at random.
+        evidence: the mixture.
+        centre: row number of the centre of each frame's group.
+    """
+
+    def __init__(self, survey: Survey, config: BurstConfig, begin: Begin) -> None:
+        self.looks = Looks(survey)
+        self.unreadable = self.looks.make(begin("reading"))
+        frames = survey.frames.read(_COLUMNS).to_pandas()
+        frames = frames[[name in self.looks for name in frames["frame_id"]]]
+        if frames.empty:
+            raise SurveyError(
+                f"none of the {self.unreadable} frames of {survey.root} can be read: are the "
+                "images still where they were added from?"
+            )
+        ordered = frames.sort_values(["dive", "index", "frame_id"], kind="stable")
+        self.frames = ordered.reset_index(drop=True)
+        self._config = config
+        self._begin = begin
+        self._ids = self.frames["frame_id"].tolist()
+        self._dives = self.frames["dive"].tolist()
+        self._fixed = fixed_parts(self.looks.grey, self._ids, self._dives)
+        self._proofs = Proofs(survey.cache)
+        self.centre = np.arange(len(self.frames))
+
+    def links(self) -> pd.DataFrame:
+        """Return the pairs of one burst: `a, b` and `proof`."""
+        near, alike = self._candidates()
+        self.null = self._compare(self._random_pairs(), "chance")["score"].to_numpy()
+        groups = [("in the window", near), ("alike", alike)]
+        tables = [self._compare(p, "comparing").assign(group=g) for g, p in groups if len(p)]
+        empty = pd.DataFrame(columns=["a", "b", *_PAIR, "group"])
+        self.compared = pd.concat(tables, ignore_index=True) if tables else empty
+        self.evidence = fit_evidence(
+            self.compared["score"].to_numpy(float), self.compared["group"].tolist(), self.null
+        )
+        self._judge()
+        for _ in range(_ROUNDS):
+            links = self._linked()
+            self.centre = stars(links, self._worth())
+            known = set(zip(self.compared["a"], self.compared["b"], strict=True))
+            wanted = distinct(to_compare(links, self.centre))
+            fresh = np.array([p for p in wanted.tolist() if tuple(p) not in known], np.int64)
+            if not len(fresh):
+                break
+            more = self._compare(fresh, "joining").assign(group="in the window")
+            self.compared = pd.concat([self.compared, more], ignore_index=True)
+            self._judge()
+        links = self._linked()
+        self.centre = stars(links, self._worth())
+        return links
+
+    def pairs(self) -> pd.DataFrame:
+        """Return the compared pairs that are proven, by the settings."""
+        return self.compared[self.compared["proof"] >= self._config.proof]
+
+    def _candidates(self) -> tuple[Pairs, Pairs]:
+        config = self._config
+        near = pairs_in_window(self.frames, Window(config.window, config.window_s))
+        vectors = self.looks.vectors(self._ids)
+        alike = pairs_alike(vectors, self._dives, config.neighbours)
+        inside = set(map(tuple, near.tolist()))
+        apart = [p for p in alike.tolist() if tuple(p) not in inside]
+        return near, np.array(apart, np.int64).reshape(-1, 2)
+
+    def _random_pairs(self) -> Pairs:
+        """Pairs of different dives, which hardly ever show one scene; of one dive if need be."""
+        count = len(self.frames)
+        rng = np.random.default_rng(0)
+        drawn = rng.integers(0, count, (4 * _NULL, 2))
+        dive = self.frames["dive"].to_numpy()
+        apart = dive[drawn[:, 0]] != dive[drawn[:, 1]]
+        if apart.sum() < _NULL // 4:
+            apart = np.abs(drawn[:, 0] - drawn[:, 1]) > max(self._config.window, count // 10)
+        return distinct(drawn[apart])[:: max(1, int(apart.sum()) // _NULL)][:_NULL]
+
+    def _compare(self, pairs: Pairs, what: str) -> pd.DataFrame:
+        advance = self._begin(what)
+        keys = [self._key(a, b) for a, b in pairs.tolist()]
+        todo = [i for i, key in enumerate(keys) if key not in self._proofs]
+        done = len(pairs) - len(todo)
+        batch = made_ahead(self._prove, [pairs[i].tolist() for i in todo], batch=64)
+        at = iter(todo)
+        for proofs in batch:
+            self._proofs.add({keys[next(at)]: proof for proof in proofs})
+            done += len(proofs)
+            advance(done, len(pairs))
+        self._proofs.flush()
+        rows = [self._proofs[key] for key in keys]
+        table = pd.DataFrame(rows, columns=_PAIR, index=range(len(rows)))
+        return table.assign(a=pairs[:, 0], b=pairs[:, 1])
+
+    def _key(self, a: int, b: int) -> str:
+        fixed = "".join(self._fixed[self._dives[row]].key for row in (a, b))
+        return f"{self._ids[a]}{self._ids[b]}{fixed}"
+
+    def _prove(self, pair: list[int]) -> Proof:
+        a, b = pair
+        return prove_frames(
+            self.looks, self._fixed, (self._ids[a], self._dives[a]), (self._ids[b], self._dives[b])
+        )
+
+    def _judge(self) -> None:
+        self.compared["proof"] = self.evidence.probability(
+            self.compared["score"].to_numpy(float), self.compared["group"].tolist()
+        )
+
+    def _linked(self) -> pd.DataFrame:
+        shared = self.compared[["overlap", "overlap_back"]].mean(axis=1)
+        return self.pairs()[shared[self.pairs().index] >= self._config.overlap]
+
+    def _worth(self) -> list[float]:
+        return self.frames["sharpness"].fillna(0.0).tolist()
+
+
+def prove_frames(
+    looks: Looks, fixed: dict[str, FixedPart], a: tuple[str, str], b: tuple[str, str]
+) -> Proof:
+    """Compare two frames, each given by its id and its dive."""
+    look_a, look_b = looks.get(a[0]), looks.get(b[0])
+    part_a, part_b = fixed[a[1]], fixed[b[1]]
+    return prove(
+        look_a,
+        look_b,
+        part_a.fitted(look_a.grey.shape),
+        part_b.fitted(look_b.grey.shape),
+        still_counts=still_counts(a[1] == b[1], part_a, part_b),
+    )
+
+
+def still_counts(one_dive: bool, a: FixedPart, b: FixedPart) -> bool:
+    """Whether what stands at one place of two frames is evidence, or may be the vehicle."""
+    return one_dive or (a.known and b.known)
+
+
+def _bursts(
+    frames: pd.DataFrame, links: pd.DataFrame, pairs: pd.DataFrame, centre: npt.NDArray[np.int64]
+) -> pd.DataFrame:
+    """Return the rows of the bursts table, without flags, and `dive`; in the order of `frames`."""
+    table = frames[["frame_id", "dive", "sharpness", "brightness"]].copy()
+    ids = table["frame_id"].to_numpy()
+    table["burst_id"] = ids[centre]
+    table["keyframe"] = False
+    for rows in table.groupby("burst_id", sort=False).indices.values():
+        best = keyframe(*(table[c].to_numpy(float)[rows] for c in ("sharpness", "brightness")))
+        table.loc[rows[best], "keyframe"] = True
+        table.loc[rows, "burst_id"] = min(ids[rows])  # whichever frame is the centre
+    within = links[centre[links["a"].to_numpy(int)] == centre[links["b"].to_numpy(int)]]
+    ends = pd.concat([within[["a", "proof"]], within[["b", "proof"]].rename(columns={"b": "a"})])
+    table["proof"] = ends.groupby("a")["proof"].max().reindex(range(len(table))).to_numpy(float)
+    table["order"] = _order(frames, pairs)
+    return table
+
+
+def _order(frames: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.float64]:
+    place = np.full(len(frames), np.nan)
+    weight = pairs[["overlap", "overlap_back"]].mean(axis=1) * pairs["proof"]
+    edges = pd.DataFrame({"a": pairs["a"].astype(int), "b": pairs["b"].astype(int)})
+    edges["weight"] = np.maximum(weight.to_numpy(float), 1e-3)
+    dive = frames["dive"].to_numpy()
+    edges = edges[dive[edges["a"]] == dive[edges["b"]]]
+    of_edge = dive[edges["a"]]
+    for name, rows in frames.groupby("dive").indices.items():
+        own = edges[of_edge == name]
+        local = own.assign(a=own["a"] - rows[0], b=own["b"] - rows[0])  # rows of a dive adjoin
+        place[rows] = places(frames.iloc[rows], local)
+    return place
+
+
+def _flags(survey: Survey, looks: Looks, bursts: pd.DataFrame) -> list[list[str]]:
+    """Return what only the dive's other frames tell of each frame."""
+    from discover.quality import dive_flags
+
+    frames = survey.frames.read(["frame_id", "fineness"]).to_pandas().set_index("frame_id")
+    flags: list[list[str]] = [[] for _ in range(len(bursts))]
+    for rows in bursts.groupby("dive").indices.values():
+        ids = bursts["frame_id"].to_numpy()[rows]
+        greys = [looks.grey(frame_id) for frame_id in ids]
+        shape = pd.Series([g.shape for g in greys]).mode()[0]
+        alike = [i for i, grey in enumerate(greys) if grey.shape == shape]
+        pictures = np.stack([np.repeat(greys[i][:, :, None], 3, axis=2) for i in alike])
+        found = dive_flags(frames.loc[ids[alike]].reset_index(), pictures)
+        for i, of_frame in zip(alike, found, strict=True):
+            flags[rows[i]] = of_frame
+    return flags
+
+
+def _write(
+    survey: Survey, name: str, frames: pd.DataFrame, pairs: pd.DataFrame, bursts: pd.DataFrame
+) -> None:
+    """Write both tables, a shard for each dive; shards of a run that was killed go first."""
+    for table in ("pairs", "bursts"):
+        for unit in survey.table(table, name).units():
+            survey.table(table, name).discard(unit)
+    ids = frames["frame_id"].to_numpy()
+    first = pairs["a"].to_numpy(int)
+    for rows in frames.groupby("dive").indices.values():
+        unit = unit_name(ids[rows])
+        own = bursts.iloc[rows]
+        columns = {c: own[c].tolist() for c in ("frame_id", "burst_id", "keyframe", "flags")}
+        columns["proof"] = [None if np.isnan(v) else v for v in own["proof"]]
+        columns["order"] = [None if np.isnan(v) else int(v) for v in own["order"]]
+        survey.table("bursts", name).write(unit, concat_rows(columns, "bursts"))
+        mine = pairs[np.isin(first, rows)]
+        values: dict[str, list[Any]] = {
+            "frame_a": ids[mine["a"].to_numpy(int)].tolist(),
+            "frame_b": ids[mine["b"].to_numpy(int)].tolist(),
+            "inliers": mine["inliers"].astype(int).tolist(),
+            "overlap": mine["overlap"].tolist(),
+            "proof": mine["proof"].tolist(),
+        }
+        survey.table("pairs", name).write(unit, concat_rows(values, "pairs"))
+
+
+def _counts(bursts: pd.DataFrame, pairs: pd.DataFrame, search: Search) -> dict[str, int]:
+    size = bursts.groupby("burst_id").size()
+    dive = search.frames["dive"].to_numpy()
+    across = dive[pairs["a"].to_numpy(int)] != dive[pairs["b"].to_numpy(int)]
+    return {
+        "frames": len(bursts),
+        "dives": int(bursts["dive"].nunique()),
+        "bursts": len(size),
+        "in_bursts": int(size[size > 1].sum()),
+        "largest": int(size.max()),
+        "compared": len(search.compared),
+        "pairs": len(pairs),
+        "pairs_across_dives": int(across.sum()),
+        "bursts_across_dives": int((bursts.groupby("burst_id")["dive"].nunique() > 1).sum()),
+        "without_order": int(bursts["order"].isna().sum()),
+        "unreadable": search.unreadable,
+    }
