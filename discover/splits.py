@@ -19,6 +19,7 @@ from discover.survey import Survey, SurveyError
 log = logging.getLogger(__name__)
 
 GROUPS = ("dive", "burst")
+PROVEN = 0.5  # probability from which on two frames show one scene
 PREDICTIONS = "predictions"  # instead of a file of labels
 Fold = npt.NDArray[np.integer]
 
@@ -28,7 +29,8 @@ class SplitConfig(Config):
     """How frames are split.
 
     Attributes:
-        by: what is kept on one side: "dive", or "burst" where dives are few.
+        by: what is kept on one side: "dive", or "burst" where dives are few: bursts, with all that
+            proven pairs tie to them.
         folds: how many parts are held out in turn; 0 makes one test set.
         test: share of the frames that is wanted for testing, where there are no folds.
         seed: of the shuffle.
@@ -92,7 +94,7 @@ def split_frames(
     strata = frames["predicted" if "predicted" in frames else "label"].fillna("")
     groups = frames["dive"].fillna("").astype(str)
     if config.by == "burst":  # bursts are numbered within their dive
-        groups = groups + "/" + frames["burst"].astype(str)
+        groups = _tied(survey, frames["frame_id"], groups + "/" + frames["burst"].astype(str))
     folds = _folds(strata, groups, config)
     table = _table(survey, frames, folder or Path())
     if config.folds:
@@ -125,6 +127,28 @@ def _with_bursts(survey: Survey, frames: pd.DataFrame, *, required: bool) -> pd.
             "run `discover bursts` again"
         )
     return frames
+
+
+def _tied(survey: Survey, frame_ids: pd.Series, bursts: pd.Series) -> pd.Series:
+    """Return groups of bursts: those that a proven pair of frames ties are one.
+
+    A burst is kept small, so that its keyframe stands for it; the next burst still shows a part of
+    its scene, and would leak.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    done = [run for run in survey.runs("pairs") if run.is_complete]
+    if not done:
+        return bursts
+    pairs = survey.table("pairs", done[-1].name).read(["frame_a", "frame_b", "proof"]).to_pandas()
+    numbers, names = pd.factorize(bursts)
+    number_of = dict(zip(frame_ids, numbers, strict=True))
+    proven = pairs[pairs["proof"] >= PROVEN]
+    ends = proven[["frame_a", "frame_b"]].map(number_of.get).dropna().to_numpy(int).T
+    ties = coo_array((np.ones(ends.shape[1]), tuple(ends)), shape=(len(names), len(names)))
+    _, group_of = connected_components(ties, directed=False)
+    return pd.Series(names[np.unique(group_of, return_index=True)[1]][group_of[numbers]])
 
 
 def _with_labels(

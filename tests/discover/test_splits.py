@@ -154,3 +154,23 @@ def test_names_lead_to_frames_whichever_way_they_are_written(survey: Survey) -> 
     assert Path(name_from(root / "d0" / "03.jpg", root / "images")).is_absolute()
     with pytest.raises(SurveyError, match=r"split.txt must end in .csv or .parquet"):
         write_table(pd.DataFrame(), root / "split.txt")
+
+
+def test_bursts_that_a_proven_pair_ties_stay_together(survey: Survey) -> None:
+    _bursts(survey)
+    add_run(
+        survey,
+        "pairs",
+        frame_a=["d0/02", "d0/05", "d2/02"],
+        frame_b=["d0/03", "d2/00", "d2/03"],
+        proof=[0.9, 0.8, 0.2],
+    )
+    for seed in range(10):
+        table = split_frames(survey, SplitConfig("burst", test=0.3, seed=seed)).table
+        side = dict(zip(table["image"].str[-9:-4], table["split"], strict=True))
+        assert len({side[name] for name in ("d0/00", "d0/04", "d0/05", "d2/01")}) == 1
+    sides = [
+        split_frames(survey, SplitConfig("burst", seed=seed)).table["split"].tolist()
+        for seed in range(10)
+    ]
+    assert any(row[13 + 2] != row[13 + 3] for row in sides)  # d2/02 and d2/03: not proven
