@@ -17,7 +17,8 @@ Values = npt.NDArray[np.float64]
 # What scores of pairs of one scene are where a survey has few: log of the score, as on TrashCan.
 _USUAL_MEAN, _USUAL_SPREAD = np.log(0.5), 0.6
 _USUAL_WEIGHT = 10.0  # pairs that this counts as
-_LEAST_SCALE = 0.01  # of chance; fewer null pairs may show none of it
+_LEAST_SCALE = 0.02  # of chance, which few null pairs may show little of
+_LEAST_FOUND = 0.25  # likewise
 _ROUNDS = 200
 
 
@@ -91,7 +92,7 @@ def fit_evidence(scores: Values, groups: list[str], null: Values) -> Evidence:
     middle, high = np.quantile(positive, [0.5, 0.9]) if len(positive) else (0.0, 0.0)
     scale = max(_LEAST_SCALE, (high - middle) / 1.884)  # between these quantiles of a Gumbel
     chance = (float(middle + np.log(np.log(2)) * scale), float(scale))
-    found = float(np.clip((null > 0).mean() if len(null) else 1.0, 0.05, 1.0))
+    found = float(np.clip((null > 0).mean() if len(null) else 1.0, _LEAST_FOUND, 1.0))
     names = np.array(groups, dtype=object)
     share = dict.fromkeys(sorted(set(groups)), 0.1)
     fitted = Evidence(chance, found, float(_USUAL_MEAN), _USUAL_SPREAD, share)
@@ -145,7 +146,14 @@ def evidence_figure(candidates: pd.DataFrame, null: Values, fitted: Evidence) ->
         title="Proof of one scene, as learned from this survey",
         xaxis_title="score: how far the textures agree after the motion that was found",
         yaxis={"title": "pairs", "type": "log", "dtick": 1, "range": [-0.3, 4]},
-        yaxis2={"title": "probability", "overlaying": "y", "side": "right", "range": [0, 1.02]},
+        yaxis2={
+            "title": "probability",
+            "overlaying": "y",
+            "side": "right",
+            "range": [0, 1.02],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "showgrid": False,
+        },
         legend={"x": 1.08, "y": 1},
     )
     return figure

@@ -7,11 +7,13 @@ from discover.flags import count_flags
 from discover.labels import Labels
 from discover.survey import LABELS_FILE, Survey
 
+_STAGES = ("bursts", "embeddings", "clusters")
+
 
 def survey_status(survey: Survey) -> dict[str, Any]:
     """Return counts of frames and dives, the runs of each stage, names given, and what is next."""
     frames = survey.sql("select count(*) as n, count(distinct dive) as dives from frames").iloc[0]
-    runs = {stage: survey.runs(stage) for stage in ("embeddings", "clusters")}
+    runs = {stage: survey.runs(stage) for stage in _STAGES}
     named = 0
     if (survey.root / LABELS_FILE).exists():
         labels = Labels(survey.labels_url)
@@ -35,12 +37,10 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     if status["flags"]:
         counts = ", ".join(f"{count} {flag}" for flag, count in status["flags"].items())
         lines.append(f"  flagged: {counts}")
-    for stage in ("embeddings", "clusters"):
+    for stage in _STAGES:
         for run in status[stage]:
-            crops = run["counts"].get("crops", 0)
-            clusters = run["counts"].get("clusters")
-            what = f"{crops} crops" + ("" if clusters is None else f" in {clusters} clusters")
-            lines.append(f"  {stage}/{run['run']}: {what if run['complete'] else 'not finished'}")
+            what = _what(run["counts"]) if run["complete"] else "not finished"
+            lines.append(f"  {stage}/{run['run']}: {what}")
     lines.append(f"  {status['named_crops']} crops have a name")
     lines += [f"  set aside as damaged: {path}" for path in status["damaged_shards"]]
     return [*lines, f"next: {status['next']}"]
@@ -84,6 +84,15 @@ def clustering_lines(run: Run) -> list[str]:
     return [*lines, "next: discover explore"]
 
 
+def _what(counts: dict[str, Any]) -> str:
+    if "bursts" in counts:
+        return f"{counts['frames']} frames in {counts['bursts']} bursts"
+    clusters = counts.get("clusters")
+    return f"{counts.get('crops', 0)} crops" + (
+        "" if clusters is None else f" in {clusters} clusters"
+    )
+
+
 def _run_row(run: Run) -> dict[str, Any]:
     return {"run": run.name, "complete": run.is_complete, "counts": run.info.get("counts", {})}
 
@@ -91,6 +100,8 @@ def _run_row(run: Run) -> dict[str, Any]:
 def _next_step(frames: int, runs: dict[str, list[Run]]) -> str:
     if not frames:
         return "discover add FOLDER"
+    if not any(run.is_complete for run in runs["bursts"]):
+        return "discover bursts"
     if not any(run.is_complete for run in runs["embeddings"]):
         return "discover embed --model RUN (or --boxes COCO.json, or --whole-frame)"
     if not any(run.is_complete for run in runs["clusters"]):

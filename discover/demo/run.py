@@ -62,6 +62,7 @@ def run_demo(
     """
     from classify.settings import TrainConfig
     from classify.train import train
+    from discover.bursts import find_bursts
     from discover.cluster import ClusterConfig, cluster
     from discover.embed import embed
     from discover.frames import add_frames
@@ -89,6 +90,8 @@ def run_demo(
             )
     with progress("adding") as advance:
         add_frames(survey, [footage], progress=advance)
+    with progress("bursts") as advance:
+        find_bursts(survey, stage=lambda _stage: advance)
     with progress("embedding") as advance:
         embeddings = embed(survey, ClassifierRegions(model), progress=advance)
     matched = match_crops(survey, embeddings.name, truth, footage)

@@ -34,7 +34,10 @@ def images(tmp_path: Path) -> Path:
     return tmp_path / "footage"
 
 
-@pytest.mark.parametrize("command", ["add", "embed", "cluster", "explore", "demo", "status"])
+@pytest.mark.parametrize(
+    "command",
+    ["add", "bursts", "embed", "cluster", "split", "leaks", "counts", "explore", "demo", "status"],
+)
 def test_the_help_of_every_command_has_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -51,6 +54,8 @@ def test_the_main_job_without_a_classifier(images: Path, tmp_path: Path) -> None
     assert "torn.jpg: " in added.stdout
     again = json.loads(_run("add", str(images), "--survey", survey, "--json").stdout)
     assert (again["new"], again["known"], len(again["rejected"])) == (0, 16, 1)
+    assert "next: discover bursts" in _run("status", "--survey", survey).stdout
+    assert "16 frames of 2 dives in " in _run("bursts", "--survey", survey).stdout
     assert "next: discover embed" in _run("status", "--survey", survey).stdout
     made = json.loads(
         _run("embed", "--whole-frame", "--size", "64", "--json", DISCOVER_SURVEY=survey).stdout
