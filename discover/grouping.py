@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+_SMALL = 20  # frames of a group, all of whose pairs are compared
 _WELL_LIT = 0.5  # of the usual brightness of the burst, at least
 
 
@@ -51,7 +52,8 @@ def to_compare(links: pd.DataFrame, centre: npt.NDArray[np.int64]) -> npt.NDArra
     """Return pairs that would tell whether groups that touch are one: int64 [n, 2].
 
     Each end of a link between two groups with the other's centre; and where two centres are linked,
-    all frames of the smaller group with the centre of the larger.
+    all frames of the smaller group with the centre of the larger. Besides, all pairs within a group
+    of up to 20 frames, so that what a burst shares is known.
     """
     a, b = links["a"].to_numpy(np.int64), links["b"].to_numpy(np.int64)
     across = centre[a] != centre[b]
@@ -63,6 +65,10 @@ def to_compare(links: pd.DataFrame, centre: npt.NDArray[np.int64]) -> npt.NDArra
         if centre[one] == one and centre[two] == two:
             small, large = sorted((one, two), key=lambda row: (size[row], row))
             wanted.append(np.stack([members[small], np.full(len(members[small]), large)], 1))
+    for group in members.values():
+        if 2 < len(group) <= _SMALL:
+            one, two = np.triu_indices(len(group), 1)
+            wanted.append(np.stack([group[one], group[two]], 1))
     return np.concatenate(wanted).astype(np.int64)
 
 

@@ -18,6 +18,8 @@ _FEWEST = 7  # inliers; chance alone finds a homography through 4 to 6 points
 _STILL = 0.02 * SIDE  # pixels: less motion than this is none
 _LEAST_SEEN = 0.02  # of the picture, on which texture can be compared
 _SHRINKS = 10.0  # times, at most, that a scene changes its area
+_BLOCK = 20  # pixels at half size, within which textures are correlated
+_LEAST_BLOCK = 0.3  # of a block that must be seen
 _GRID = 16  # places across and down that overlap is measured at
 
 
@@ -42,7 +44,8 @@ class Proof:
 
     Attributes:
         inliers: matched points that agree on one motion.
-        agreement: correlation of the textures where the frames overlap after that motion, -1 to 1.
+        agreement: correlation of the textures where the frames overlap after that motion, -1 to 1;
+            the median over blocks.
         overlap: share of the first frame's picture that the second shows, 0 to 1.
         overlap_back: share of the second frame's picture that the first shows.
         score: Fisher's z of `agreement`, by the root of the share compared: its spread under chance
@@ -173,10 +176,28 @@ def _judge(a: Look, b: Look, fixed_a: Mask, fixed_b: Mask, motion: Motion, inlie
     share = float(seen.mean())
     if share < _LEAST_SEEN:
         return Proof()
-    x, y = cv2.warpPerspective(small[0], moved, size)[seen], small[1][seen]
-    x, y = x - x.mean(), y - y.mean()
-    agreement = float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum() + 1e-9))
+    agreement = _median_correlation(cv2.warpPerspective(small[0], moved, size), small[1], seen)
     score = max(0.0, float(np.arctanh(min(agreement, 0.999)) * share**0.5))
     overlap = overlap_of(motion, a.flat.shape, b.flat.shape)
     back = overlap_of(np.linalg.inv(motion), b.flat.shape, a.flat.shape)
     return Proof(inliers, agreement, overlap, back, score, motion)
+
+
+def _median_correlation(a: Floats, b: Floats, seen: Mask) -> float:
+    """Return the median over blocks of the correlation of two pictures where they are seen.
+
+    A median, since an arm that moves with the vehicle agrees well, and in a few blocks only.
+    """
+    across = (a.shape[1] // _BLOCK, a.shape[0] // _BLOCK)
+    weight = seen.astype(np.float32)
+
+    def mean(values: Floats) -> Floats:
+        return np.asarray(cv2.resize(values * weight, across, interpolation=cv2.INTER_AREA))
+
+    share = mean(np.ones_like(weight))
+    enough = share > _LEAST_BLOCK
+    if not enough.any():
+        return 0.0
+    x, y, xx, yy, xy = (mean(v)[enough] / share[enough] for v in (a, b, a * a, b * b, a * b))
+    spread = np.sqrt(np.maximum(xx - x * x, 1e-6) * np.maximum(yy - y * y, 1e-6))
+    return float(np.median((xy - x * y) / spread))
