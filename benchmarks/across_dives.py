@@ -3,7 +3,7 @@
 A frozen backbone reads every image once; all heads below are fitted on the same features, in folds
 that share no dive. Nothing is chosen by the fold that is scored.
 
-    python benchmarks/across_dives.py --elements frames.csv --coco boxes.json --floor FOLDER
+    python benchmarks/across_dives.py elements --elements frames.csv --coco boxes.json --floor FOLDER
 """
 
 import argparse
@@ -266,6 +266,32 @@ def recordings(args: argparse.Namespace) -> None:
     record("Half the resolution, JPEG 40 and haze", HEADER_LOST, rows, NOTE)
 
 
+def start(args: argparse.Namespace) -> None:
+    """Measure heads on the trunk of another task's run, tuned whole, beside the pretrained one."""
+    source = load_classifier(args.trunk)
+    other, size = source.config.main_task, (source.config.height, source.config.width)
+    task, data, number = {
+        "floor": ("elements", args.elements, 3),
+        "elements": ("floor", args.floor, 5),
+    }[other]
+    table = labelled.read_labels(data, tasks=(task,))
+    heads = labelled.class_names(table, (task,))
+    config = ModelConfig(
+        heads, levels=source.config.levels, height=size[0], width=size[1], locator=False
+    )
+    rows = []
+    for name, trunk in (("pretrained", None), (f"--init-from a tuned run of {other}", args.trunk)):
+        found = read(table, config, trunk)
+        scores = [cross(found, task, number, seed, FIXED[task]) for seed in SEEDS]
+        rows.append(row(f"{task}: {name}", scores))
+    record(
+        "A trunk that another task has tuned",
+        HEADER,
+        rows,
+        f"EfficientNet-Lite0, frozen for the fit, {size[0]}x{size[1]}; three seeds of the split.",
+    )
+
+
 def inputs(args: argparse.Namespace) -> None:
     """Measure what is shown of a frame: all, its middle, or all but the vehicle."""
     table = labelled.read_labels(args.elements, tasks=("elements",))
@@ -388,7 +414,7 @@ def variants(args: argparse.Namespace) -> None:
     joined = labelled.read_labels([args.floor, args.elements], tasks=labelled.BOTH)
     heads = labelled.class_names(joined, labelled.BOTH)
     joined["dive"] = joined["dive"].fillna(joined["path"])  # a floor patch is a dive of its own
-    both = read(joined, ModelConfig(heads, levels=2, locator=False), args.trunk)
+    both = read(joined, ModelConfig(heads, levels=2, locator=False))
     rows = []
     for task, number in (("floor", 5), ("elements", 3)):
         known = both.table[task].notna().to_numpy()
@@ -405,8 +431,6 @@ def variants(args: argparse.Namespace) -> None:
         multi = Set(alone.table.assign(elements=labels), several, alone.averaged)
         rows.append(row("elements: --multilabel, the likeliest", [multilabel(multi, alone)]))
     note = "EfficientNet-Lite0, frozen, 512x352, two levels, penalties fixed, one seed. "
-    if args.trunk:
-        note += "The trunk is that of a floor classifier, tuned whole (`--init-from`). "
     record(
         "One network for two tasks, several labels, another trunk",
         HEADER,
@@ -424,13 +448,14 @@ def main() -> None:
         "variants": variants,
         "recordings": recordings,
         "inputs": inputs,
+        "start": start,
     }
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=list(parts), choices=list(parts))
+    parser.add_argument("parts", nargs="+", choices=list(parts))
     parser.add_argument("--elements", type=Path, required=True)
     parser.add_argument("--floor", type=Path, required=True)
     parser.add_argument("--coco", type=Path)
-    parser.add_argument("--trunk", type=Path, help="a floor run, tuned whole, with two levels")
+    parser.add_argument("--trunk", type=Path, help="for `start`: the other task's run, tuned")
     args = parser.parse_args()
     for name in args.parts:
         parts[name](args)
