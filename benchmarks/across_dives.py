@@ -3,7 +3,7 @@
 A frozen backbone reads every image once; all heads below are fitted on the same features, in folds
 that share no dive. Nothing is chosen by the fold that is scored.
 
-    python benchmarks/across_dives.py elements --elements frames.csv --coco boxes.json --floor FOLDER
+    python benchmarks/across_dives.py elements --elements frames.csv --floor FOLDER
 """
 
 import argparse
