@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from classify.ahead import made_ahead
 from classify.runs import Config, Run, RunError, content_hash, start_run, write_atomic
@@ -32,7 +33,8 @@ Progress = Callable[[int, int], None]
 Begin = Callable[[str], Progress]
 
 VERSION = 1  # of the method: another makes another run
-_NULL = 1000  # pairs at random, of which chance is learned
+_NULL = 1000  # pairs at random, at most, of which chance is learned
+_NULL_A_FRAME = 5
 _ROUNDS = 6  # of comparing groups that touch
 _COLUMNS = ["frame_id", "path", "dive", "index", "time_utc", "video_frame", "sharpness",
             "brightness"]  # fmt: skip
@@ -196,13 +198,13 @@ class Search:
     def _random_pairs(self) -> Pairs:
         """Pairs of different dives, which hardly ever show one scene; of one dive if need be."""
         count = len(self.frames)
-        rng = np.random.default_rng(0)
-        drawn = rng.integers(0, count, (4 * _NULL, 2))
+        wanted = min(_NULL, _NULL_A_FRAME * count)
+        drawn = np.random.default_rng(0).integers(0, count, (8 * wanted, 2))
         dive = self.frames["dive"].to_numpy()
         apart = dive[drawn[:, 0]] != dive[drawn[:, 1]]
-        if apart.sum() < _NULL // 4:
+        if apart.sum() < wanted:
             apart = np.abs(drawn[:, 0] - drawn[:, 1]) > max(self._config.window, count // 10)
-        return distinct(drawn[apart])[:: max(1, int(apart.sum()) // _NULL)][:_NULL]
+        return distinct(drawn[apart][:wanted])
 
     def _compare(self, pairs: Pairs, what: str) -> pd.DataFrame:
         advance = self._begin(what)
@@ -339,7 +341,9 @@ def _write(
             "overlap": mine["overlap"].tolist(),
             "proof": mine["proof"].tolist(),
         }
-        survey.table("pairs", name).write(unit, concat_rows(values, "pairs"))
+        back = pa.array(mine["overlap_back"].tolist(), pa.float32())  # share of the scene of b
+        rows_of = concat_rows(values, "pairs").append_column("overlap_back", back)
+        survey.table("pairs", name).write(unit, rows_of)
 
 
 def _counts(bursts: pd.DataFrame, pairs: pd.DataFrame, search: Search) -> dict[str, int]:

@@ -14,6 +14,7 @@ LIGHT += ["discover", "discover.survey", "discover.tables", "discover.labels", "
 RANK = {"classify": 0, "discover": 1, "app": 2}
 STAGES = {
     "frames",
+    "bursts",
     "saliency",
     "crops",
     "regions",
