@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 _FEWEST = 6  # proven pairs, below which nothing can be said
+_CLOSE = 0.5  # of the mean distance of two places at random
 _SERIAL = 0.9  # of the file names that must be alike but for their digits
 _DENSE = 1500  # frames, up to which all eigenvectors are computed
 
@@ -16,17 +17,16 @@ Places = npt.NDArray[np.float64]
 def places(frames: pd.DataFrame, links: pd.DataFrame) -> Places:
     """Return the place of each frame in its dive, float64 [n]; NaN where it cannot be told.
 
-    The index, where times, a video or serial names tell it and the proven pairs do not speak
-    against it, or where they speak for it. Otherwise the frames that hang together by proof are
-    put in order by what they share, forwards or backwards, and the others have no place.
+    The index, where times, a video or serial names tell it, or where proven pairs lie close in it.
+    Otherwise the frames that hang together by proof are put in order by what they share, forwards
+    or backwards, and the others have no place.
 
     Args:
         frames: the frames of one dive: columns `index, time_utc, video_frame, path`.
         links: proven pairs of it: columns `a, b` (row numbers) and `weight`.
     """
     index = frames["index"].to_numpy(float)
-    follows = follows_index(index, links)
-    if follows or (follows is None and is_told(frames)):
+    if is_told(frames) or follows_index(index, links):
         return index
     return recovered(len(frames), links)
 
@@ -40,14 +40,13 @@ def is_told(frames: pd.DataFrame) -> bool:
     return bool(shapes.value_counts(normalize=True).iloc[0] >= _SERIAL)
 
 
-def follows_index(index: Places, links: pd.DataFrame) -> bool | None:
-    """Whether proven pairs lie closer in the index than chance would have it; None if too few."""
-    if len(links) < _FEWEST or len(index) < _FEWEST:
-        return None
+def follows_index(index: Places, links: pd.DataFrame) -> bool:
+    """Whether proven pairs lie much closer in the index than pairs at random."""
+    if len(links) < _FEWEST:
+        return False
     rank = index.argsort().argsort()
     apart = np.abs(rank[links["a"].to_numpy()] - rank[links["b"].to_numpy()])
-    near = max(1.0, len(index) * 0.1)
-    return bool((apart <= near).mean() > 0.5)
+    return bool(apart.mean() < _CLOSE * (len(index) + 1) / 3)
 
 
 def recovered(count: int, links: pd.DataFrame) -> Places:
