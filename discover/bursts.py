@@ -291,9 +291,9 @@ def _order(frames: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.float64]
     edges["weight"] = np.maximum(weight.to_numpy(float), 1e-3)
     dive = frames["dive"].to_numpy()
     edges = edges[dive[edges["a"]] == dive[edges["b"]]]
-    of_edge = dive[edges["a"]]
+    of_dive = edges.groupby(dive[edges["a"]]).indices
     for name, rows in frames.groupby("dive").indices.items():
-        own = edges[of_edge == name]
+        own = edges.iloc[of_dive.get(name, [])]
         local = own.assign(a=own["a"] - rows[0], b=own["b"] - rows[0])  # rows of a dive adjoin
         place[rows] = places(frames.iloc[rows], local)
     return place
@@ -325,15 +325,15 @@ def _write(
         for unit in survey.table(table, name).units():
             survey.table(table, name).discard(unit)
     ids = frames["frame_id"].to_numpy()
-    first = pairs["a"].to_numpy(int)
-    for rows in frames.groupby("dive").indices.values():
+    of_dive = pairs.groupby(frames["dive"].to_numpy()[pairs["a"].to_numpy(int)]).indices
+    for dive, rows in frames.groupby("dive").indices.items():
         unit = unit_name(ids[rows])
         own = bursts.iloc[rows]
         columns = {c: own[c].tolist() for c in ("frame_id", "burst_id", "keyframe", "flags")}
         columns["proof"] = [None if np.isnan(v) else v for v in own["proof"]]
         columns["order"] = [None if np.isnan(v) else int(v) for v in own["order"]]
         survey.table("bursts", name).write(unit, concat_rows(columns, "bursts"))
-        mine = pairs[np.isin(first, rows)]
+        mine = pairs.iloc[of_dive.get(dive, [])]
         values: dict[str, list[Any]] = {
             "frame_a": ids[mine["a"].to_numpy(int)].tolist(),
             "frame_b": ids[mine["b"].to_numpy(int)].tolist(),
