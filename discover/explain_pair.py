@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from classify.images import Pixels, read_image, resize
 from discover.background import Mask, fixed_parts
-from discover.bursts import BurstConfig, still_counts
+from discover.comparing import BurstConfig, still_counts
 from discover.evidence import Evidence
 from discover.looks import Look, Looks
 from discover.matching import Matches, Proof, prove_with_matches

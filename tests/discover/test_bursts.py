@@ -11,7 +11,7 @@ import pytest
 from classify.errors import UserError
 from classify.runs import RunError
 from discover import bursts as stage
-from discover import frames
+from discover import comparing, frames
 from discover.bursts import BurstConfig, find_bursts
 from discover.commands import bursts as command
 from discover.demo.overlap import true_overlaps
@@ -122,8 +122,8 @@ def test_a_killed_run_and_added_frames_give_the_run_of_all(
             find_bursts(grown, config)
     assert sum(run.is_complete for run in grown.runs("bursts")) == 1
     compared: list[int] = []
-    original = stage.prove
-    monkeypatch.setattr(stage, "prove", lambda *a, **k: compared.append(1) or original(*a, **k))
+    original = comparing.prove
+    monkeypatch.setattr(comparing, "prove", lambda *a, **k: compared.append(1) or original(*a, **k))
     grown_run = find_bursts(grown, config)
     assert not compared  # every proof was kept
     results = [
