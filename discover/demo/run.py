@@ -62,7 +62,6 @@ def run_demo(
     """
     from classify.settings import TrainConfig
     from classify.train import train
-    from discover.bursts import find_bursts
     from discover.cluster import ClusterConfig, cluster
     from discover.embed import embed
     from discover.frames import add_frames
@@ -90,15 +89,15 @@ def run_demo(
             )
     with progress("adding") as advance:
         add_frames(survey, [footage], progress=advance)
-    with progress("bursts") as advance:
-        find_bursts(survey, stage=lambda _stage: advance)
     with progress("embedding") as advance:
         embeddings = embed(survey, ClassifierRegions(model), progress=advance)
     matched = match_crops(survey, embeddings.name, truth, footage)
     runs, scores = [], []
     for name in CLASSES:
         say(f"clustering {name}")
-        runs.append(cluster(survey, ClusterConfig(name, seed=seed), embeddings=embeddings.name))
+        # every frame: the few crops of a demo are needed, and so are its five minutes
+        config = ClusterConfig(name, keyframes=False, seed=seed)
+        runs.append(cluster(survey, config, embeddings=embeddings.name))
         scores.append(score_class(survey, runs[-1], matched, truth, trained_on))
     return DemoResult(survey, classifier, runs, scores)
 
