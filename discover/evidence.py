@@ -18,7 +18,7 @@ Values = npt.NDArray[np.float64]
 _USUAL_MEAN, _USUAL_SPREAD = np.log(0.5), 0.6
 _USUAL_WEIGHT = 10.0  # pairs that this counts as
 _LEAST_SCALE = 0.02  # of chance, which few null pairs may show little of
-_LEAST_FOUND = 0.25  # likewise
+_LEAST_FOUND = 0.05  # likewise
 _ROUNDS = 200
 
 
