@@ -98,6 +98,14 @@ class Survey:
             raise SurveyError(f"{self.root} has no {what}: run `{_MADE_BY[stage]}` first")
         return done[-1]
 
+    def crops_of(self, run: Run) -> Table:
+        """Return the crops that a run of embeddings has the vectors of.
+
+        Several embeddings of the same crops stand side by side, so that the run of crops may have
+        another name than the run of embeddings.
+        """
+        return self.table("crops", run.info["parents"].get("crops", run.name))
+
     def frame_path(self, path: str) -> Path:
         """Return where a frame's file is, from the `path` column of the frames table."""
         return self.root / path  # an absolute `path` stays as it is
