@@ -1,7 +1,7 @@
 """What made a frame "waste": saliency maps by any method, laid over the frame."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from classify.device import best_device, place
 from classify.images import ImageError, Pixels, read_image
-from classify.model import Classifier, as_batch, class_maps, load_classifier
+from classify.model import Classifier, Output, as_batch, class_maps, load_classifier
 from classify.runs import RunError
 from classify.stored import prepared
 
@@ -65,8 +65,7 @@ class Explainer:
     """
 
     def __init__(self, run: Path, *, method: str = EXACT) -> None:
-        if method not in METHODS:
-            raise RunError(f"--method {method!r} is none of {', '.join(METHODS)}")
+        check_method(method)
         self.model: Classifier = load_classifier(run)
         place(self.model)
         self._method = method
@@ -89,16 +88,9 @@ class Explainer:
         images = as_batch([self.model.prepare(frame.pixels)], best_device())
         with torch.inference_mode():
             output = self.model(images)
-            maps = class_maps(output.features, self.model.head)
         probabilities = self.model.probabilities(output.logits)[0]
         number = self._number(class_name, task, probabilities)
-        if self._method == LOCATOR:
-            heat = output.maps[0, number].cpu().numpy()
-        elif self._method == EXACT:
-            heat = maps[0, number].cpu().numpy()
-        else:
-            heat = _grad_cam(self.model, images, number, self._method)
-        heat = _stretched(heat)
+        heat = _stretched(maps_by(self._method, self.model, images, output, [number])[0])
         return Explanation(
             self.model.config.classes[number],
             float(probabilities[number]),
@@ -131,6 +123,36 @@ class Explainer:
         return drawn
 
 
+def check_method(method: str) -> None:
+    """Raise a RunError where `method` is none of `METHODS`."""
+    if method not in METHODS:
+        raise RunError(f"--method {method!r} is none of {', '.join(METHODS)}")
+
+
+def maps_by(
+    method: str, model: Classifier, images: Tensor, output: Output, numbers: Sequence[int]
+) -> Heat:
+    """Return where one class of each image is, by any method and for any backbone.
+
+    Args:
+        method: one of `METHODS`.
+        model: the classifier; transformers and channels-last networks too, since the methods work
+            on the map that its trunk has already brought to [channels, rows, cols].
+        images: prepared images, uint8 [n, h, w, 3]; only methods of pytorch-grad-cam look at them.
+        output: the classifier's output for them.
+        numbers: the class of each image, as its place among the logits.
+
+    Returns:
+        float32 [n, rows, cols]: as coarse as the trunk's map, from the forward pass alone, for
+        "cam" and "locator"; as fine as the images, and 0 to 1, for the others.
+    """
+    if method not in (EXACT, LOCATOR):
+        return _grad_cam(model, images, numbers, method)
+    with torch.no_grad():
+        maps = class_maps(output.features, model.head) if method == EXACT else output.maps
+    return np.asarray(maps[range(len(maps)), list(numbers)].float().cpu().numpy(), np.float32)
+
+
 def _stretched(heat: Heat) -> Heat:
     low, high = float(heat.min()), float(heat.max())
     return np.asarray((heat - low) / max(high - low, 1e-9), np.float32)
@@ -148,14 +170,15 @@ class _Logits(nn.Module):
         return self.model.classify(self.last(self.model.trunk.last_map(images))).logits
 
 
-def _grad_cam(model: Classifier, images: Tensor, number: int, method: str) -> Heat:
+def _grad_cam(model: Classifier, images: Tensor, numbers: Sequence[int], method: str) -> Heat:
     import pytorch_grad_cam as library
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     wrapped = _Logits(model).eval()
     with getattr(library, LIBRARY[method])(wrapped, [wrapped.last]) as explain:
         normalised = model.trunk.normalised(images)
-        return np.asarray(explain(normalised, [ClassifierOutputTarget(number)])[0], np.float32)
+        targets = [ClassifierOutputTarget(number) for number in numbers]
+        return np.asarray(explain(normalised, targets), np.float32)
 
 
 def explain_images(

@@ -13,6 +13,7 @@ from classify.explain import (
     Explainer,
     Explanation,
     explain_images,
+    maps_by,
     save_contact_sheet,
 )
 from classify.model import Classifier, ModelConfig, load_classifier, save_classifier
@@ -89,6 +90,46 @@ def test_the_exact_map_is_the_share_of_each_position_in_the_logit(
         theirs = Explainer(elements_run.path, method=method)(fresh / "0.png", class_name="waste")
         wanted = scale_cam_image(np.maximum(shares, 0)[None], (96, 96))[0]
         assert np.allclose(theirs.heat, wanted / wanted.max(), atol=1e-2)
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "hires-cam"])
+def test_the_exact_map_is_that_of_the_library_for_a_linear_head_on_the_mean(method: str) -> None:
+    torch.manual_seed(0)
+    config = ModelConfig({"elements": ("fauna", "waste")}, height=96, width=128)
+    model = Classifier(config).eval()
+    images = torch.randint(0, 255, (2, 96, 128, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        output = model(images)
+    exact = maps_by("cam", model, images, output, [0, 1])
+    bias = model.head.bias.detach().numpy()[:, None, None]  # which the library leaves out
+    wanted = scale_cam_image(np.maximum(exact - bias, 0), (128, 96))
+    wanted /= wanted.max(axis=(1, 2), keepdims=True)
+    assert np.allclose(maps_by(method, model, images, output, [0, 1]), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "backbone", ["vit_tiny_patch16_224", "convnext_atto", "swin_tiny_patch4_window7_224"]
+)
+@pytest.mark.parametrize("method", ["cam", "locator", "grad-cam", "eigen-cam"])
+def test_the_maps_of_any_architecture_are_those_of_the_classes_asked_for(
+    backbone: str, method: str
+) -> None:
+    torch.manual_seed(0)
+    model = Classifier(
+        ModelConfig(
+            {"elements": ("fauna", "waste")}, backbone=backbone, weights="none", height=96, width=64
+        )
+    ).eval()
+    images = torch.randint(0, 255, (2, 96, 64, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        output = model(images)
+        last = model.classify(output.features[1:])
+    both = maps_by(method, model, images, output, [0, 1])
+    assert both.shape[0] == 2
+    assert both.shape[1] / both.shape[2] == pytest.approx(96 / 64)
+    assert np.isfinite(both).all()
+    alone = maps_by(method, model, images[1:], last, [1])
+    assert np.allclose(both[1], alone[0], atol=1e-4)
 
 
 def test_the_locator_is_another_map_than_that_of_the_decision(
