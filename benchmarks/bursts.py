@@ -27,7 +27,7 @@ from record import record
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
-from discover.bursts import find_bursts
+from discover.bursts import BurstConfig, find_bursts
 from discover.candidates import centred, pairs_alike
 from discover.demo.camera import Pose
 from discover.demo.layout import Dive, Layout
@@ -286,6 +286,29 @@ def _sheet(
         save_sheet(shown, out)
 
 
+def mirrored(work: Path) -> list[list[object]]:
+    """Rows of what is proven between real frames and mirror images, which no camera can have seen.
+
+    RUIE holds frames of one scene after all; its mirror images tell how much is proven by chance.
+    """
+    folder = work / "RUIE-and-mirror"
+    for path in sorted((DATA / "ruie").glob("*.jpg")):
+        frame = cv2.imread(str(path))
+        for dive, picture in (("as it is", frame), ("mirrored", frame[:, ::-1])):
+            out = folder / dive / path.name
+            out.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(out), picture, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    survey = open_survey(work / "mirror-survey", create=True)
+    add_frames(survey, [folder])
+    rows: list[list[object]] = []
+    for proof, overlap in ((0.5, 0.5), (0.9, 0.5), (0.99, 0.5), (0.5, 0.7), (0.5, 0.9)):
+        counts = find_bursts(survey, BurstConfig(proof=proof, overlap=overlap)).info["counts"]
+        share = f"{counts['in_bursts'] / counts['frames']:.1%}"
+        across = f"{counts['pairs_across_dives']} of {counts['compared']}"
+        rows.append([proof, overlap, share, counts["pairs"], across])
+    return rows
+
+
 def search_cost(counts: tuple[int, ...] = (25_000, 50_000, 100_000)) -> list[list[object]]:
     """Rows of the seconds that the search across dives takes, on vectors in loose groups."""
     rng = np.random.default_rng(0)
@@ -325,6 +348,12 @@ def main() -> None:
                 real(work),
                 "TrashCan: frames of one video numbered one apart, whether or not they truly share "
                 "anything. RUIE holds no order and one folder.",
+            )
+            record(
+                "Bursts: RUIE beside its mirror image",
+                ["--proof", "--overlap", "frames in bursts", "pairs", "of a frame and a mirror"],
+                mirrored(work),
+                "A pair of a frame and a mirror image is proven by chance alone.",
             )
         record(
             "Bursts: search across dives",
