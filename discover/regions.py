@@ -42,7 +42,7 @@ class Found:
 
 
 class RegionSource(Protocol):
-    """What `embed` asks for the regions of frames.
+    """What `embed` asks for the regions of frames; `find` is called from several threads at a time.
 
     Attributes:
         mode: a short name that runs are called by.
@@ -84,6 +84,11 @@ class ClassifierRegions:
         self.model_hash: str | None = file_hash(model / "model.safetensors")
         self._vehicles: dict[str, npt.NDArray[np.bool_]] = {}
         self.key: dict[str, Any] = {"model": self.model_hash, "saliency": self._config.to_dict()}
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier whose maps these are."""
+        return self._model
 
     def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
         """Learn the vehicle of each dive, for a classifier that hides it."""
