@@ -50,12 +50,12 @@ class ClassRun:
     persistence: dict[int, float]
 
     @classmethod
-    def of(cls, run: Run) -> "ClassRun":
+    def of(cls, run: Run, crops_run: str) -> "ClassRun":
         """Take what the page needs from a cluster run."""
         return cls(
             name=run.name,
             class_name=str(run.info["config"].get("class_name", "?")),
-            crops_run=run.info["parents"].get("embeddings", run.name),
+            crops_run=crops_run,
             counts=run.info.get("counts", {}),
             persistence={
                 int(c["cluster"]): float(c.get("persistence") or 0.0)
@@ -81,7 +81,11 @@ class Explorer:
 
     def class_runs(self) -> list[ClassRun]:
         """Return the finished cluster runs, the earliest first."""
-        return [ClassRun.of(run) for run in self.survey.runs("clusters") if run.is_complete]
+        return [
+            ClassRun.of(run, self.survey.crops_of(run).folder.name)
+            for run in self.survey.runs("clusters")
+            if run.is_complete
+        ]
 
     def class_run(self, name: str | None = None) -> ClassRun | None:
         """Return the run `name`, else the latest; None when there is none."""
@@ -90,7 +94,8 @@ class Explorer:
 
     def crops_runs(self) -> list[str]:
         """Return the runs that cut crops, the latest first."""
-        known = [run.name for run in self.survey.runs("embeddings")]
+        made = [self.survey.crops_of(run) for run in self.survey.runs("embeddings")]
+        known = list(dict.fromkeys(table.folder.name for table in made))
         folder = self.survey.root / "crops"
         have = {p.name for p in folder.iterdir() if p.is_dir()} if folder.is_dir() else set()
         ordered = [name for name in known if name in have]

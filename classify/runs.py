@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import time
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -31,7 +32,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     Temporary name, fsync, rename, fsync of the folder: a reader or a crash sees no half file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     with open(temporary, "wb") as handle:
         handle.write(data)
         handle.flush()

@@ -95,7 +95,11 @@ def cluster(
         command="discover cluster",
         config=config.to_dict(),
         seed=config.seed,
-        parents={"embeddings": source.name, **({"bursts": bursts.name} if bursts else {})},
+        parents={
+            "embeddings": source.name,
+            "crops": survey.crops_of(source).folder.name,
+            **({"bursts": bursts.name} if bursts else {}),
+        },
         model_hash=source.info.get("model_hash"),
     )
     vectors = np.stack(crops["vector"].to_list())
@@ -168,7 +172,7 @@ def _source_run(survey: Survey, name: str | None, class_name: str) -> Run:
 def _class_counts(survey: Survey, run: Run) -> dict[str, int]:
     counts = survey.sql(
         'select "class", count(*) as n from crops group by 1 order by 2 desc',
-        crops=survey.table("crops", run.name),
+        crops=survey.crops_of(run),
     )
     return dict(zip(counts["class"], counts["n"].astype(int), strict=True))
 
@@ -182,7 +186,7 @@ def _crops_of_class(survey: Survey, source: Run, config: ClusterConfig) -> tuple
         "select crop_id, frame_id, dive, score from crops join frames using (frame_id) "
         'where "class" = ?',
         [config.class_name],
-        crops=survey.table("crops", source.name),
+        crops=survey.crops_of(source),
     )
     wanted = crops[crops["score"] >= config.min_score]
     if len(wanted) < _FEWEST:

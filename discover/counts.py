@@ -145,12 +145,11 @@ def _runs(survey: Survey, clusters: str | None) -> list[Run]:
 
 
 def _crops_of(survey: Survey, run: Run, bursts: Table) -> pd.DataFrame:
-    source = run.info["parents"].get("embeddings", run.name)
     return survey.sql(
         _CROPS,
         (),
         clusters=survey.table("clusters", run.name),
-        crops=survey.table("crops", source),
+        crops=survey.crops_of(run),
         bursts=bursts,
     )
 

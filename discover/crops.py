@@ -13,7 +13,8 @@ from classify.images import Decoded, Pixels
 Mask = npt.NDArray[np.bool_]
 Box = tuple[int, int, int, int]  # x, y, w, h in original pixels
 
-BACKGROUNDS = ("surround", "blur", "keep")
+BACKGROUNDS = ("surround", "blur", "mean", "keep")
+_MID_GREY = 127  # about what the normalisation of every backbone takes for nothing
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,44 @@ def decode_mask(counts: str, width: int, height: int) -> Mask:
 
 
 def cut_from_rle(counts: str, width: int, height: int) -> Cut | None:
-    """Return the region of an RLE mask; None for an empty mask."""
-    mask = decode_mask(counts, width, height)
-    return cut_region(mask, (0, 0, width, height)) if mask.any() else None
+    """Return the region of an RLE mask; None for an empty mask.
+
+    Only the region's box is laid out in memory, whatever the size of the frame.
+    """
+    bounds = np.cumsum(_run_lengths(counts))
+    starts, ends = bounds[: len(bounds) - len(bounds) % 2 : 2], bounds[1::2]
+    starts, lasts = starts[ends > starts], ends[ends > starts] - 1
+    if not len(starts):
+        return None
+    x, right = int(starts[0]) // height, int(lasts[-1]) // height + 1
+    within = (starts // height == lasts // height).all()  # else a run fills columns to their ends
+    y = int((starts % height).min()) if within else 0
+    bottom = int((lasts % height).max()) + 1 if within else height
+    box = (x, y, right - x, bottom - y)
+    first, last = ((p // height - x) * box[3] + p % height - y for p in (starts, lasts))
+    steps = np.zeros(box[2] * box[3] + 1, np.int8)
+    np.add.at(steps, first, 1)
+    np.add.at(steps, last + 1, -1)
+    mask = np.cumsum(steps[:-1], dtype=np.int8).reshape(box[2], box[3]).T > 0
+    return Cut(box, mask, box)
+
+
+def _run_lengths(counts: str) -> npt.NDArray[np.int64]:
+    """Return the run lengths of compressed RLE counts, of background and mask by turns.
+
+    The format is that of COCO's `rleFrString`: five bits a character, the lowest first; from the
+    fourth run on, what is told is the difference to the run two before.
+    """
+    codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - 48
+    last = np.flatnonzero((codes & 32) == 0)  # of each number's characters
+    first = np.concatenate([[0], last[:-1] + 1])
+    place = np.arange(len(codes)) - np.repeat(first, last - first + 1)
+    values = np.add.reduceat((codes & 31) << (5 * place), first)
+    negative = (codes[last] & 16) > 0
+    values[negative] -= np.int64(1) << (5 * (last - first + 1)[negative])
+    for parity in (1, 2):
+        values[parity::2] = np.cumsum(values[parity::2])
+    return np.asarray(values, np.int64)
 
 
 def square_around(box: Box, context: float) -> Box:
@@ -120,7 +156,7 @@ def crop_pixels(
         size: side of the crop, pixels.
         context: margin round the box, as a share of its longer side.
         background: what stands outside the mask: "surround" (the mean colour of what lies outside
-            the mask within the crop), "blur" (Gaussian), or "keep".
+            the mask within the crop), "blur" (Gaussian), "mean" (mid grey), or "keep".
 
     Raises:
         UserError: `background` is none of these.
@@ -135,6 +171,8 @@ def crop_pixels(
     soft = mask[:, :, None]
     if background == "blur":
         behind = cv2.GaussianBlur(pixels, (0, 0), size / 16).astype(np.float32)
+    elif background == "mean":
+        behind = np.full_like(pixels, _MID_GREY, dtype=np.float32)
     else:
         share = (1 - soft).sum()
         mean = ((1 - soft) * pixels).sum(axis=(0, 1)) / share if share > 1 else pixels.mean((0, 1))
@@ -183,22 +221,30 @@ def _sample(pixels: Pixels, square: Box, scale: float, size: int) -> Pixels:
 
 def _soft_mask(cut: Cut, square: Box, size: int) -> npt.NDArray[np.float32]:
     """Return the mask within the square, blurred at its edge, float32 [size, size] in 0..1."""
+    hard = mask_within(cut, square, size, size)
+    return np.asarray(cv2.GaussianBlur(hard, (0, 0), size / 40), np.float32)
+
+
+def mask_within(cut: Cut, window: Box, rows: int, cols: int) -> npt.NDArray[np.float32]:
+    """Return the mask on another grid, over `window` in original pixels: float32 [rows, cols]."""
     x0, y0, w, h = cut.window if cut.mask is not None else cut.box
     grid = cut.mask if cut.mask is not None else np.ones((1, 1), bool)
-    rows, cols = grid.shape
-    # pixel of the crop -> original pixel -> grid cell, as one affine map
-    step = square[2] / size
+    step_x, step_y = window[2] / cols, window[3] / rows
+    # cell of the new grid -> original pixel -> cell of the mask's grid, as one affine map
+    to_cols, to_rows = grid.shape[1] / w, grid.shape[0] / h
     matrix = np.array(
         [
-            [step * cols / w, 0, ((square[0] + step / 2) - x0) * cols / w - 0.5],
-            [0, step * rows / h, ((square[1] + step / 2) - y0) * rows / h - 0.5],
+            [step_x * to_cols, 0, (window[0] + step_x / 2 - x0) * to_cols - 0.5],
+            [0, step_y * to_rows, (window[1] + step_y / 2 - y0) * to_rows - 0.5],
         ]
     )
-    hard = cv2.warpAffine(
-        grid.astype(np.float32),
-        matrix,
-        (size, size),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT if cut.mask is not None else cv2.BORDER_REPLICATE,
+    return np.asarray(
+        cv2.warpAffine(
+            grid.astype(np.float32),
+            matrix,
+            (cols, rows),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT if cut.mask is not None else cv2.BORDER_REPLICATE,
+        ),
+        np.float32,
     )
-    return np.asarray(cv2.GaussianBlur(hard, (0, 0), size / 40), np.float32)

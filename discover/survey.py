@@ -99,12 +99,13 @@ class Survey:
         return done[-1]
 
     def crops_of(self, run: Run) -> Table:
-        """Return the crops that a run of embeddings has the vectors of.
+        """Return the crops that a run of embeddings, or of clusters, is about.
 
         Several embeddings of the same crops stand side by side, so that the run of crops may have
         another name than the run of embeddings.
         """
-        return self.table("crops", run.info["parents"].get("crops", run.name))
+        parents = run.info["parents"]
+        return self.table("crops", parents.get("crops", parents.get("embeddings", run.name)))
 
     def frame_path(self, path: str) -> Path:
         """Return where a frame's file is, from the `path` column of the frames table."""

@@ -7,6 +7,7 @@ folder, with no further code.
 
 import logging
 import os
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -135,21 +136,26 @@ class Table:
         """Return the units of work that are done, sorted."""
         return [path.stem for path in self.files()]
 
-    def write(self, unit: str, rows: pa.Table) -> bool:
+    def write(self, unit: str, rows: pa.Table, *, replace: bool = False) -> bool:
         """Publish the shard of `unit`; False when it is there already and nothing was written.
+
+        Args:
+            unit: the unit of work.
+            rows: its rows; metadata of their schema are kept.
+            replace: put the new shard in the place of an old one, at once.
 
         Raises:
             ValueError: `rows` lacks a column of the table (message names it).
         """
         path = self.folder / f"{unit}.parquet"
-        if path.exists():
+        if path.exists() and not replace:
             return False
         missing = [name for name in self.schema.names if name not in rows.column_names]
         if missing:
             raise ValueError(f"{self.name}: column {missing[0]!r} is missing in shard {unit!r}")
         rows = rows.cast(_with_extra_columns(self.schema, rows.schema))
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{unit}.{os.getpid()}.tmp"
+        temporary = self.folder / f".{unit}.{uuid.uuid4().hex[:8]}.tmp"
         with open(temporary, "wb") as handle:
             pq.write_table(rows, handle, compression="zstd", write_page_checksum=True)
             handle.flush()
@@ -180,18 +186,41 @@ class Table:
                 rows = rows.append_column(field, pa.nulls(len(rows), field.type))
         return rows
 
-    def set_aside_damaged(self) -> list[Path]:
+    def about(self, unit: str) -> tuple[int, dict[str, str]] | None:
+        """Return how many rows the shard of `unit` has, and its metadata, from its footer alone.
+
+        None where there is no shard.
+        """
+        try:
+            footer = pq.read_metadata(self.folder / f"{unit}.parquet")
+        except FileNotFoundError:
+            return None
+        notes = footer.schema.to_arrow_schema().metadata or {}
+        return footer.num_rows, {key.decode(): value.decode() for key, value in notes.items()}
+
+    def set_aside_damaged(self, units: Iterable[str] | None = None) -> list[Path]:
         """Rename damaged shards to `*.damaged`, so that their units are made again; return them.
 
         Only a stage that is about to write calls this; readers leave the folder alone.
+
+        Args:
+            units: those that are looked at; None looks at all.
         """
         aside = []
+        wanted = None if units is None else set(units)
         for path in self.files():
+            if wanted is not None and path.stem not in wanted:
+                continue
             try:
                 _read_shard(path, None)
+            except FileNotFoundError:
+                continue  # another process has set it aside
             except DamagedShard as error:
                 target = path.with_suffix(".damaged")
-                os.replace(path, target)
+                try:
+                    os.replace(path, target)
+                except FileNotFoundError:
+                    continue
                 log.warning("%s; set aside as %s and made again", error, target.name)
                 aside.append(target)
         return aside

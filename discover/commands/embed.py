@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from classify.console import print_json, progress, say
 from classify.errors import UserError
+from classify.runs import Run
 from discover.commands.options import HERE, Json, SurveyDir
 from discover.survey import open_survey
 
@@ -16,24 +17,33 @@ def embed(
     model: Path | None = None,
     boxes: Path | None = None,
     whole_frame: Annotated[bool, Parameter(negative=())] = False,
+    crops: str | None = None,
     backbone: str = "tf_efficientnet_lite0",
     weights: str = "bundled",
-    size: int = 224,
+    size: int | None = None,
     context: float = 0.05,
     background: str = "surround",
     flip: bool = True,
+    way: str = "object",
+    pooled: Annotated[bool, Parameter(negative=())] = False,
     percentile: float = 94.0,
     regions: int = 3,
     hide_overlay: bool = True,
+    shard: str | None = None,
+    engine: str = "local",
+    workers: int | None = None,
     survey: SurveyDir = HERE,
     as_json: Json = False,
 ) -> None:
     """Cut out what makes each frame "waste" or "fauna", and turn every crop into a vector.
 
-    Say where the regions come from: --model, --boxes or --whole-frame. A run that was stopped goes
-    on where it was, and takes in frames that were added since.
+    Say where the regions come from: --model, --boxes, --whole-frame, or --crops for those of an
+    earlier run. A run that was stopped goes on where it was, and takes in frames that were added
+    since. Embeddings of the same crops by several backbones stand side by side.
 
     Example: discover embed --model runs/elements
+    Another backbone: discover embed --crops latest --backbone tf_efficientnet_lite2
+    Job array: discover embed --model runs/elements --shard 3/8
 
     Parameters
     ----------
@@ -43,18 +53,28 @@ def embed(
         COCO file: regions are its segmentations or boxes. Needs no classifier.
     whole_frame
         The whole frame is the one region, of class "frame". Needs no classifier.
+    crops
+        An earlier run of crops, or "latest": the same regions, embedded in another way. Needs no
+        classifier.
     backbone
-        Any timm model name, or hf-hub:owner/model.
+        Any timm model name, hf-hub:owner/model, or a run folder of `classify train`.
     weights
-        bundled (EfficientNet-Lite0, comes with the install), timm (from the hub), or a file.
+        bundled (EfficientNet-Lite0, comes with the install; 1 and 2 by the extra "backbones"), timm
+        (from the hub), or a file. A run folder brings its own.
     size
-        Side of the crop that the backbone sees, pixels.
+        Side of the crop that the backbone sees, pixels; by default what it was pretrained on.
     context
         Margin round a region, as a share of its longer side.
     background
-        Outside a region's mask: surround (its mean colour), blur or keep.
+        Outside a region's mask: surround (its mean colour), blur, mean (grey) or keep.
     flip
         Average the vectors of a crop and of its mirror image; takes a third longer.
+    way
+        What of a region is looked at: object (what its mask covers), box, or frame (all of it); the
+        last two to compare with.
+    pooled
+        Also keep the classifier's own map, averaged over each region, as a run beside the first:
+        nearly free. Needs --model.
     percentile
         Share of the frame, in percent, that is below the map's threshold.
     regions
@@ -62,18 +82,32 @@ def embed(
     hide_overlay
         Leave out regions that are mostly vehicle or telemetry, which is found in each dive by what
         never moves in the picture. Boxes that were given stay as they are.
+    shard
+        The part of the work to do, such as 3/8, for several processes or machines that see the same
+        survey. Any may stop, run twice or overlap; the last to end completes the run.
+    engine
+        local, or ray (all machines of a Ray cluster; needs the extra "ray").
+    workers
+        With --engine ray: processes, of one CPU each; by default all CPUs.
     """
-    if sum([model is not None, boxes is not None, whole_frame]) != 1:
+    given = [model is not None, boxes is not None, whole_frame, crops is not None]
+    if sum(given) != 1:
         raise UserError(
-            "say where regions come from, by one of --model RUN, --boxes COCO.json, --whole-frame"
+            "say where regions come from, by one of --model RUN, --boxes COCO.json, --whole-frame, "
+            "--crops RUN"
         )
+    if pooled and model is None:
+        raise UserError("--pooled needs --model RUN: it is that classifier's own map")
     opened = open_survey(survey)
-    from discover.embed import EmbedConfig
+    from discover.embed import EmbedConfig, Shard
     from discover.embed import embed as embed_crops
     from discover.regions import BoxRegions, ClassifierRegions, WholeFrame
     from discover.saliency import SaliencyConfig
+    from discover.stored_regions import StoredRegions
 
-    source: BoxRegions | ClassifierRegions | WholeFrame
+    part = Shard.parse(shard) if shard is not None else None
+    config = EmbedConfig(backbone, weights, size, context, background, flip, way)
+    source: BoxRegions | ClassifierRegions | WholeFrame | StoredRegions
     if model is not None:
         source = ClassifierRegions(model, SaliencyConfig(percentile=percentile, regions=regions))
     elif boxes is not None:
@@ -81,14 +115,33 @@ def embed(
         named = source.matched(opened.frames.read(["path"])["path"].to_pylist())
         if not named:
             raise UserError(f"--boxes {boxes} names none of the survey's frames by its file_name")
+    elif crops is not None:
+        source = StoredRegions(opened, None if crops == "latest" else crops)
     else:
         source = WholeFrame()
-    config = EmbedConfig(backbone, weights, size, context, background, flip, hide_overlay)
     with progress("embedding", silent=as_json) as advance:
-        done = embed_crops(opened, source, config=config, progress=advance)
-    counts = done.info["counts"]
+        done = embed_crops(
+            opened,
+            source,
+            config=config,
+            pooled=pooled,
+            hide_overlay=hide_overlay,
+            shard=part,
+            engine=engine,
+            workers=workers,
+            progress=advance,
+        )
+    _report(done, as_json)
+
+
+def _report(done: Run, as_json: bool) -> None:
+    counts = done.info.get("counts", {})
     if as_json:
-        print_json({"run": done.name, **counts, **done.info["timings"]})
+        about = {"complete": done.is_complete, **counts, **done.info.get("timings", {})}
+        print_json({"run": done.name, "crops_run": done.info["parents"]["crops"], **about})
+        return
+    if not done.is_complete:
+        say(f"this part is done; others of embeddings/{done.name} are not")
         return
     say(f"{counts['crops']} crops from {counts['frames']} frames: embeddings/{done.name}")
     if counts["covered"]:

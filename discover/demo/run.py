@@ -91,7 +91,7 @@ def run_demo(
         add_frames(survey, [footage], progress=advance)
     with progress("embedding") as advance:
         embeddings = embed(survey, ClassifierRegions(model), progress=advance)
-    matched = match_crops(survey, embeddings.name, truth, footage)
+    matched = match_crops(survey, embeddings, truth, footage)
     runs, scores = [], []
     for name in CLASSES:
         say(f"clustering {name}")

@@ -41,12 +41,14 @@ class ClassScore:
     iou_unseen: float
 
 
-def match_crops(survey: Survey, crops_run: str, truth: pd.DataFrame, footage: Path) -> pd.DataFrame:
+def match_crops(
+    survey: Survey, embeddings: Run, truth: pd.DataFrame, footage: Path
+) -> pd.DataFrame:
     """Give each crop the true object of its class that its mask overlaps most.
 
     Args:
         survey: the survey.
-        crops_run: name of the run of crops.
+        embeddings: the run of embeddings whose crops are meant.
         truth: the rendered truth, one row per sighting.
         footage: the folder that the truth's paths are relative to.
 
@@ -57,7 +59,7 @@ def match_crops(survey: Survey, crops_run: str, truth: pd.DataFrame, footage: Pa
     crops = survey.sql(
         'select crop_id, "class", dive, path, mask, width, height from crops '
         "join frames using (frame_id) order by crop_id",
-        crops=survey.table("crops", crops_run),
+        crops=survey.crops_of(embeddings),
     )
     objects = truth.dropna(subset=["object_id"])
     by_frame = {

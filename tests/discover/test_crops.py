@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 from classify.errors import UserError
 from classify.images import Decoded
 from discover.crops import (
+    BACKGROUNDS,
     Cut,
     Mask,
     _edges,
@@ -74,6 +75,9 @@ def test_a_cut_survives_being_stored(
     assert again is not None
     assert again.box == cut.box
     assert encode_mask(again, width, height) == stored
+    x, y, w, h = again.window
+    assert again.box == again.window
+    assert np.array_equal(again.mask, decode_mask(stored, width, height)[y : y + h, x : x + w])
 
 
 def test_masks_finer_than_the_frame_still_give_a_box_and_runs_inside_it() -> None:
@@ -124,7 +128,7 @@ def _scene(width: int, height: int) -> np.ndarray:
     return np.stack(waves, axis=2).astype(np.uint8)
 
 
-@pytest.mark.parametrize("background", ["surround", "blur", "keep"])
+@pytest.mark.parametrize("background", BACKGROUNDS)
 @pytest.mark.parametrize("factor", [2, 4, 8])
 def test_a_frame_at_reduced_scale_gives_about_the_same_crop(factor: int, background: str) -> None:
     full = _scene(1280, 960)
@@ -143,7 +147,7 @@ def test_a_frame_at_reduced_scale_gives_about_the_same_crop(factor: int, backgro
     st.integers(1, 90),
     st.integers(1, 70),
     st.sampled_from([1, 2, 4]),
-    st.sampled_from(["surround", "blur", "keep"]),
+    st.sampled_from([name for name in BACKGROUNDS if name != "mean"]),
     st.booleans(),
     st.data(),
 )
@@ -215,5 +219,7 @@ def test_a_mask_that_fills_the_crop_leaves_it_alone() -> None:
 
 def test_an_unknown_background_is_named() -> None:
     frame = Decoded(np.zeros((8, 8, 3), np.uint8), 8, 8)
-    with pytest.raises(UserError, match=r"--background 'grey' is none of surround, blur, keep"):
+    with pytest.raises(
+        UserError, match=r"--background 'grey' is none of surround, blur, mean, keep"
+    ):
         crop_pixels(frame, Cut((0, 0, 4, 4), None, (0, 0, 8, 8)), size=8, background="grey")

@@ -32,7 +32,7 @@ def test_regions_of_the_classifier_are_crops_within_their_frames(
     run = embed(survey, ClassifierRegions(model), config=SMALL)
     crops = survey.sql(
         "select crops.*, width, height from crops join frames using (frame_id)",
-        crops=survey.table("crops", run.name),
+        crops=survey.crops_of(run),
     )
     assert len(crops) == run.info["counts"]["crops"] > 0
     assert len(crops) + run.info["counts"]["covered"] >= 72  # one a frame at least
@@ -47,8 +47,8 @@ def test_regions_of_the_classifier_are_crops_within_their_frames(
         assert len(row["heat"]) == row["heat_rows"] * row["heat_cols"]
     for unit in survey.frames.units():
         of_unit = [
-            survey.table(name, run.name).read(["crop_id"], units=[unit])["crop_id"].to_pylist()
-            for name in ("crops", "embeddings")
+            table.read(["crop_id"], units=[unit])["crop_id"].to_pylist()
+            for table in (survey.crops_of(run), survey.table("embeddings", run.name))
         ]
         assert of_unit[0] == of_unit[1]
     vectors = column_to_vectors(survey.table("embeddings", run.name).read())
@@ -79,7 +79,7 @@ def test_boxes_masks_and_polygons_of_a_coco_file(survey: Survey, boxes: Path) ->
     source = BoxRegions(boxes)
     assert source.matched(survey.frames.read(["path"])["path"].to_pylist()) == len(data["images"])
     run = embed(survey, source, config=SMALL)
-    crops = survey.table("crops", run.name).read().to_pandas()
+    crops = survey.crops_of(run).read().to_pandas()
     assert len(crops) == len(data["annotations"])
     wanted = sorted(tuple(a["bbox"]) for a in data["annotations"])
     assert sorted(zip(crops["x"], crops["y"], crops["w"], crops["h"], strict=True)) == wanted
@@ -135,14 +135,14 @@ def test_a_killed_run_goes_on_to_the_same_result(survey: Survey, tmp_path: Path)
     # as a kill between the two writes of a unit leaves it
     orphan = next(u for u in survey.frames.units() if u not in done)
     shutil.copy(
-        whole.table("crops", started.name).folder / f"{done[0]}.parquet",
-        survey.table("crops", started.name).folder / f"{orphan}.parquet",
+        whole.crops_of(started).folder / f"{orphan}.parquet",
+        survey.crops_of(started).folder / f"{orphan}.parquet",
     )
     run = embed(survey, WholeFrame(), config=SMALL)
     assert run.name == started.name
     assert run.is_complete
     assert _vectors(survey, run.name) == expected
-    crops = survey.table("crops", run.name).read(["crop_id"])["crop_id"].to_pylist()
+    crops = survey.crops_of(run).read(["crop_id"])["crop_id"].to_pylist()
     assert sorted(crops) == sorted(expected)
 
 
@@ -150,7 +150,8 @@ def test_a_killed_run_goes_on_to_the_same_result(survey: Survey, tmp_path: Path)
 def test_a_damaged_shard_is_made_again(survey: Survey, table: str) -> None:
     run = embed(survey, WholeFrame(), config=SMALL)
     before = _vectors(survey, run.name)
-    victim = survey.table(table, run.name).files()[1]
+    folder = survey.crops_of(run) if table == "crops" else survey.table(table, run.name)
+    victim = folder.files()[1]
     victim.write_bytes(victim.read_bytes()[:-40])
     embed(survey, WholeFrame(), config=SMALL)
     assert _vectors(survey, run.name) == before
@@ -168,7 +169,7 @@ def test_lost_files_are_counted_and_a_lost_folder_stops_the_run(
     run = embed(survey, WholeFrame(), config=SMALL)
     assert run.info["counts"] == {"frames": 72, "crops": 71, "unreadable": 1, "covered": 0}
     shutil.rmtree(copy)
-    with pytest.raises(SurveyError, match="72 of 72 frames cannot be read"):
+    with pytest.raises(SurveyError, match="71 of 71 frames cannot be read"):
         embed(survey, WholeFrame(), config=EmbedConfig(size=96))
 
 

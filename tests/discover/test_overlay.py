@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classify.runs import Run
 from discover.crops import Cut, decode_mask
 from discover.embed import EmbedConfig, embed
 from discover.overlay import Overlays, uncovered
@@ -102,14 +103,14 @@ def test_no_crop_lies_on_the_overlay_and_the_setting_keeps_all(
     survey: Survey, model: Path, boxes: Path
 ) -> None:
     run = embed(survey, ClassifierRegions(model), config=SMALL)
-    kept = embed(survey, ClassifierRegions(model), config=_showing(SMALL))
+    kept = embed(survey, ClassifierRegions(model), config=SMALL, hide_overlay=False)
     assert run.info["counts"]["covered"] > 0
     assert kept.info["counts"]["covered"] == 0
     assert kept.info["counts"]["crops"] == sum(
         run.info["counts"][name] for name in ("crops", "covered")
     )
     overlays = Overlays(survey)
-    for row in _crops(survey, run.name).to_dict("records"):
+    for row in _crops(survey, run).to_dict("records"):
         overlay = overlays.of(row["dive"])
         if overlay is not None:
             mask = decode_mask(row["mask"], row["width"], row["height"])
@@ -122,18 +123,14 @@ def test_no_crop_lies_on_the_overlay_and_the_setting_keeps_all(
 
 def test_whole_frames_stay_and_lose_the_overlay(survey: Survey) -> None:
     run = embed(survey, WholeFrame(), config=SMALL)
-    crops = _crops(survey, run.name)
+    crops = _crops(survey, run)
     assert len(crops) == 72
     assert crops["mask"].notna().any()
     assert (crops["w"] == SIZE[0]).all()
 
 
-def _showing(config: EmbedConfig) -> EmbedConfig:
-    return EmbedConfig(**{**config.to_dict(), "hide_overlay": False})
-
-
-def _crops(survey: Survey, run: str) -> pd.DataFrame:
+def _crops(survey: Survey, run: Run) -> pd.DataFrame:
     return survey.sql(
         "select crops.*, dive, width, height from crops join frames using (frame_id)",
-        crops=survey.table("crops", run),
+        crops=survey.crops_of(run),
     )
