@@ -1,27 +1,36 @@
-"""Clusters of crops that nobody labelled: HDBSCAN on projected embeddings."""
+"""Clusters of crops that nobody labelled, and the map they are shown on."""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from classify.runs import Config, Run, RunError, content_hash, installed_versions, start_run
-from discover.density import Clustering, find_clusters
-from discover.inherit import inheritance
-from discover.project import ProjectConfig, map_positions, reduce_linearly, umap_project
-from discover.survey import Survey, SurveyError, concat_rows
-from discover.tables import column_to_vectors
+from discover import members
+from discover.clustered import Clustered, write_tables
+from discover.density import Clustering
+from discover.inherit import inheritance, standing
+from discover.landmarks import MOST, choose_landmarks, spread_over
+from discover.lineage import count_changes, earlier_run, trace
+from discover.members import FEWEST, Members, read_vectors
+from discover.methods import METHODS, finders
+from discover.outcome import agreements, describe, summarise
+from discover.placing import Landmarks
+from discover.project import NeighbourGraph, ProjectConfig, Vectors, fit_basis
+from discover.survey import Survey, SurveyError
+from discover.sweep import candidate_sizes, sweep
+from discover.sweep_figure import write_sweep
 
 log = logging.getLogger(__name__)
 
-Vectors = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
 Stage = Callable[[str], object]
 
-_FEWEST = 12  # crops: below this a neighbourhood says nothing
+_LEAST = {"components": 1, "dimensions": 2, "neighbors": 2, "min_samples": 1}
 
 
 @dataclass(frozen=True)
@@ -33,29 +42,46 @@ class ClusterConfig(Config):
         min_score: crops whose class is less probable are left out of this run.
         keyframes: cluster one frame of each burst, the others take after it; where there are no
             bursts yet, every frame is clustered.
-        min_size: the smallest group that is a cluster; 0 chooses it by the validity of the result.
-        min_samples: how dense a neighbourhood must be; 0 = `min_size`, at most 10.
+        min_size: the smallest group that is a cluster; 0 chooses it by a sweep.
+        min_samples: how dense a neighbourhood must be.
+        method: `umap` (a consensus of UMAP layouts, then HDBSCAN), or the plainer `pca-hdbscan` and
+            `pca-kmeans`, to compare with.
         components: dimensions kept by PCA.
-        dimensions: dimensions that UMAP leaves.
+        dimensions: dimensions of each UMAP layout.
         neighbors: UMAP's neighbourhood.
-        seed: seed of PCA and UMAP.
+        seed: seed of PCA, UMAP and k-means.
+        within_run: only crops of one cluster of this earlier run; None takes all of the class.
+        within_cluster: number of that cluster.
     """
 
     class_name: str
     min_score: float = 0.5
     keyframes: bool = True
     min_size: int = 0
-    min_samples: int = 0
-    components: int = 20
+    min_samples: int = 3
+    method: str = "umap"
+    components: int = 50
     dimensions: int = 8
-    neighbors: int = 15
+    neighbors: int = 10
     seed: int = 0
+    within_run: str | None = None
+    within_cluster: int | None = None
 
     def __post_init__(self) -> None:
         if self.min_size < 0 or self.min_size == 1:
             raise RunError(f"--min-size {self.min_size} must be at least 2, or auto")
         if not 0 <= self.min_score <= 1:
             raise RunError(f"--min-score {self.min_score} must be between 0 and 1")
+        if self.method not in METHODS:
+            raise RunError(f"--method {self.method} must be one of {', '.join(METHODS)}")
+        for name, least in _LEAST.items():
+            if (value := getattr(self, name)) < least:
+                raise RunError(f"--{name.replace('_', '-')} {value} must be at least {least}")
+
+    @property
+    def projection(self) -> ProjectConfig:
+        """How vectors are projected."""
+        return ProjectConfig(self.components, self.dimensions, self.neighbors, self.seed)
 
 
 def cluster(
@@ -67,6 +93,8 @@ def cluster(
 ) -> Run:
     """Cluster the crops of a class and lay them out on a 2-D map.
 
+    Of very many crops, some are clustered and the others are placed among them.
+
     Args:
         survey: the survey, with embeddings.
         config: class and settings.
@@ -74,63 +102,73 @@ def cluster(
         stage: called with a line at the start of each stage.
 
     Returns:
-        The run, of which `clusters/<name>`, `maps/<name>` and `trees/<name>` are the tables; its
-        `counts` and `clusters` hold the summary. The same input gives the same run, and is not
-        clustered twice.
+        The run, of which `clusters/<name>`, `maps/<name>`, `trees/<name>`, `sweeps/<name>` and
+        `lineages/<name>` are the tables; its `counts` and `clusters` hold the summary. The same
+        input gives the same run, and is not clustered twice.
 
     Raises:
-        SurveyError: there are no embeddings, or too few crops of the class.
+        SurveyError: there are no embeddings, too few crops of the class, or a damaged vector.
     """
     say = stage or log.info
-    source = _source_run(survey, embeddings, config.class_name)
+    found = _members(survey, config, embeddings)
     bursts = _bursts(survey) if config.keyframes else None
-    crops, left_out = _crops_of_class(survey, source, config)
-    run_name = _run_name(survey, source, bursts, config)
-    folder = survey.run_folder("clusters", run_name)
-    known = {run.name: run for run in survey.runs("clusters") if run.is_complete}
-    if run_name in known:
-        return known[run_name]
-    run = start_run(
-        folder,
-        command="discover cluster",
-        config=config.to_dict(),
-        seed=config.seed,
-        parents={
-            "embeddings": source.name,
-            "crops": survey.crops_of(source).folder.name,
-            **({"bursts": bursts.name} if bursts else {}),
-        },
-        model_hash=source.info.get("model_hash"),
+    run_name = _run_name(survey, found, bursts, config)
+    for known in survey.runs("clusters"):
+        if known.name == run_name and known.is_complete:
+            return known
+    run = _start(survey, run_name, found, bursts, config)
+    say("reading vectors")
+    space = _space(survey, found, bursts, config)
+    say(f"projecting {len(space.chosen)} crops")
+    graph = NeighbourGraph(space.reduced[space.chosen], config.projection)
+    ways = finders(
+        config.method,
+        space.reduced[space.chosen],
+        graph,
+        config.projection,
+        min_samples=config.min_samples,
+        cap=not config.min_size,
     )
-    vectors = np.stack(crops["vector"].to_list())
-    takes_after = np.arange(len(crops))
-    if bursts:
-        takes_after = inheritance(_with_bursts(survey, bursts, crops), vectors)
-    own = np.unique(takes_after)
-    if len(own) < _FEWEST:
-        raise SurveyError(
-            f"{len(crops)} crops of class {config.class_name} come from {len(own)} scenes, at "
-            f"least {_FEWEST} are needed: add --all to cluster every frame"
-        )
-    say(f"projecting {len(own)} crops")
-    settings = ProjectConfig(config.components, config.dimensions, config.neighbors, config.seed)
-    reduced = reduce_linearly(vectors[own], settings)
-    dense = umap_project(reduced, dimensions=config.dimensions, min_dist=0.0, config=settings)
     say("clustering")
-    found = find_clusters(dense, min_size=config.min_size, min_samples=config.min_samples)
+    sizes = [config.min_size] if config.min_size else candidate_sizes(len(space.chosen))
+    best, curve = sweep(ways.find, ways.repeats, sizes)
     say("drawing the map")
-    positions = map_positions(reduced, settings)
-    place = np.searchsorted(own, takes_after)
-    _write(survey, run_name, crops, found, positions, place, own)
-    of_scenes = crops.iloc[own].reset_index(drop=True)
-    counts = {
-        **_summary(of_scenes, found),
-        "crops": len(crops),
-        "inherited": len(crops) - len(own),
-        "below_min_score": left_out,
-    }
-    run.complete(counts=counts, clusters=_describe(of_scenes, found))
+    result = _everywhere(space, best, graph.map_positions(config.seed))
+    write_tables(survey, run_name, result, best.tree, curve)
+    _complete(survey, run, space, result, best, curve, found.left_out)
     return run
+
+
+@dataclass(frozen=True)
+class _Space:
+    """The crops as points.
+
+    Attributes:
+        crops: as in `Members`.
+        reduced: float32 [n, k].
+        takes_after: int64 [n], the crop whose cluster each takes: itself, where it stands for its
+            burst.
+        own: rows of the crops that take after themselves.
+        chosen: rows of those of them that are clustered; the others are placed.
+    """
+
+    crops: pd.DataFrame
+    reduced: Vectors
+    takes_after: Rows
+    own: Rows
+    chosen: Rows
+
+
+def _members(survey: Survey, config: ClusterConfig, embeddings: str | None) -> Members:
+    inside = None
+    if config.within_run is not None:
+        inside = survey.run("clusters", config.within_run)
+        embeddings = embeddings or inside.info["parents"]["embeddings"]
+    source = members.source_run(survey, embeddings, config.class_name)
+    found = members.members(survey, source, config.class_name, min_score=config.min_score)
+    if inside is None or config.within_cluster is None:
+        return found
+    return members.within(survey, found, inside, config.within_cluster)
 
 
 def _bursts(survey: Survey) -> Run | None:
@@ -144,134 +182,106 @@ def _bursts(survey: Survey) -> Run | None:
     return done[-1]
 
 
-def _with_bursts(survey: Survey, bursts: Run, crops: pd.DataFrame) -> pd.DataFrame:
-    of_frame = survey.table("bursts", bursts.name).read(["frame_id", "burst_id", "keyframe"])
-    return crops.merge(of_frame.to_pandas(), on="frame_id", how="left")
-
-
-def _source_run(survey: Survey, name: str | None, class_name: str) -> Run:
-    """Return the embeddings run `name`, or the latest that has enough crops of the class."""
-    if name is not None:
-        runs = [survey.run("embeddings", name)]
-    else:
-        survey.run("embeddings")  # raises where there is none at all
-        runs = [run for run in reversed(survey.runs("embeddings")) if run.is_complete]
-    counted = {run.name: _class_counts(survey, run) for run in runs}
-    for run in runs:
-        if counted[run.name].get(class_name, 0) >= _FEWEST:
-            return run
-    have = "; ".join(
-        f"{name} has {', '.join(f'{n} {c}' for c, n in counts.items()) or 'no crops'}"
-        for name, counts in counted.items()
-    )
-    raise SurveyError(
-        f"--class {class_name}: no embeddings with at least {_FEWEST} crops of this class ({have})"
-    )
-
-
-def _class_counts(survey: Survey, run: Run) -> dict[str, int]:
-    counts = survey.sql(
-        'select "class", count(*) as n from crops group by 1 order by 2 desc',
-        crops=survey.crops_of(run),
-    )
-    return dict(zip(counts["class"], counts["n"].astype(int), strict=True))
-
-
-def _crops_of_class(survey: Survey, source: Run, config: ClusterConfig) -> tuple[pd.DataFrame, int]:
-    """Return columns `crop_id, frame_id, vector, dive, score`, and how many the score left out.
-
-    Sorted by crop id, so that the order of the shards never matters.
-    """
-    crops = survey.sql(
-        "select crop_id, frame_id, dive, score from crops join frames using (frame_id) "
-        'where "class" = ?',
-        [config.class_name],
-        crops=survey.crops_of(source),
-    )
-    wanted = crops[crops["score"] >= config.min_score]
-    if len(wanted) < _FEWEST:
-        raise SurveyError(
-            f"--min-score {config.min_score}: {len(wanted)} of the {len(crops)} crops of class "
-            f"{config.class_name} reach it, at least {_FEWEST} are needed; lower it"
-        )
-    table = survey.table("embeddings", source.name).read()
-    vectors = pd.DataFrame(
-        {"crop_id": table["crop_id"].to_pylist(), "vector": list(column_to_vectors(table))}
-    )
-    joined = wanted.merge(vectors, on="crop_id").sort_values("crop_id")
-    return joined.reset_index(drop=True), len(crops) - len(wanted)
-
-
-def _run_name(survey: Survey, source: Run, bursts: Run | None, config: ClusterConfig) -> str:
+def _run_name(survey: Survey, found: Members, bursts: Run | None, config: ClusterConfig) -> str:
     key = {
         "config": config.to_dict(),
-        "embeddings": source.name,
+        "embeddings": found.source.name,
         "bursts": bursts.info["counts"] | {"run": bursts.name} if bursts else None,
-        "units": survey.table("embeddings", source.name).units(),
+        "units": survey.table("embeddings", found.source.name).units(),
         "versions": installed_versions(),
     }
     return f"{config.class_name}-{content_hash(key)}"
 
 
-def _write(
+def _start(
+    survey: Survey, name: str, found: Members, bursts: Run | None, config: ClusterConfig
+) -> Run:
+    parents = {
+        "embeddings": found.source.name,
+        "crops": survey.crops_of(found.source).folder.name,
+        **({"bursts": bursts.name} if bursts else {}),
+        **({"clusters": config.within_run} if config.within_run else {}),
+    }
+    return start_run(
+        survey.run_folder("clusters", name),
+        command="discover cluster",
+        config=config.to_dict(),
+        seed=config.seed,
+        parents=parents,
+        model_hash=found.source.info.get("model_hash"),
+    )
+
+
+def _space(survey: Survey, found: Members, bursts: Run | None, config: ClusterConfig) -> _Space:
+    crops = found.crops
+    stands = np.ones(len(crops), bool)
+    if bursts:
+        of_frame = survey.table("bursts", bursts.name).read(["frame_id", "burst_id", "keyframe"])
+        crops = crops.merge(of_frame.to_pandas(), on="frame_id", how="left")
+        stands = standing(crops)
+    own = np.flatnonzero(stands)
+    if len(own) < FEWEST:
+        raise SurveyError(
+            f"{len(crops)} crops of class {config.class_name} come from {len(own)} scenes, at "
+            f"least {FEWEST} are needed: add --all to cluster every frame"
+        )
+    ids, dives = crops["crop_id"].to_numpy(object), crops["dive"].to_numpy(object)
+    sample = own[spread_over(dives[own], MOST, config.seed)]
+    basis = fit_basis(read_vectors(survey, found.source, ids[sample]), config.projection)
+    reduced = read_vectors(survey, found.source, ids, basis)
+    takes_after = inheritance(crops, reduced) if bursts else np.arange(len(crops))
+    chosen = own[choose_landmarks(reduced[own], dives[own], seed=config.seed)]
+    return _Space(crops, reduced, takes_after, own, chosen)
+
+
+def _everywhere(space: _Space, best: Clustering, positions: Vectors) -> Clustered:
+    """Return the clusters of all crops: found, placed, or taken after another."""
+    known = Landmarks(space.reduced[space.chosen], best.labels, positions)
+    n = len(space.crops)
+    out = Clustered(
+        crop_ids=space.crops["crop_id"].to_numpy(),
+        labels=np.full(n, -1, np.int32),
+        probabilities=np.zeros(n, np.float32),
+        exemplars=np.zeros(n, bool),
+        positions=np.zeros((n, 2), np.float32),
+        novelty=np.zeros(n, np.float32),
+        placed=np.zeros(n, bool),
+        takes_after=space.takes_after,
+    )
+    out.put(space.chosen, best.labels, best.probabilities, positions, known.novelty)
+    out.exemplars[space.chosen] = best.exemplars
+    rest = np.setdiff1d(space.own, space.chosen)
+    if len(rest):
+        put = known.place(space.reduced[rest])
+        out.put(rest, put.labels, put.probabilities, put.positions, put.novelty)
+        out.placed[rest] = True
+    return out.inherited()
+
+
+def _complete(
     survey: Survey,
-    name: str,
-    crops: pd.DataFrame,
-    found: Clustering,
-    positions: Vectors,
-    place: npt.NDArray[np.int64],
-    own: npt.NDArray[np.int64],
+    run: Run,
+    space: _Space,
+    result: Clustered,
+    best: Clustering,
+    curve: pa.Table,
+    left_out: int,
 ) -> None:
-    """Write the tables: crop i has the cluster of the `place[i]`-th of the crops `own`."""
-    crop_ids = crops["crop_id"].to_numpy()
-    inherits = own[place] != np.arange(len(crops))
-    x, y = positions[place].T
-    rows = {
-        "clusters": {
-            "crop_id": crop_ids.tolist(),
-            "cluster": found.labels[place].tolist(),
-            "probability": found.probabilities[place].tolist(),
-            "exemplar": (found.exemplars[place] & ~inherits).tolist(),
-            "inherited_from": [
-                source if other else None
-                for source, other in zip(crop_ids[own[place]], inherits, strict=True)
-            ],
-        },
-        "maps": {"crop_id": crop_ids.tolist(), "x": x.tolist(), "y": y.tolist()},
+    write_sweep(curve.to_pandas(), run.path)
+    traced = trace(result.table(), earlier_run(survey, run), run.name)
+    survey.table("lineages", run.name).discard("all")
+    survey.table("lineages", run.name).write("all", traced)
+    of_scenes = space.crops.iloc[space.own].reset_index(drop=True)
+    labels = result.labels[space.own]
+    against = traced["earlier_run"].drop_null()
+    counts = {
+        **summarise(of_scenes, labels, best),
+        **agreements(curve),
+        "crops": len(space.crops),
+        "inherited": len(space.crops) - len(space.own),
+        "placed": len(space.own) - len(space.chosen),
+        "below_min_score": left_out,
+        "earlier_run": against[0].as_py() if len(against) else None,
+        "changes": count_changes(traced),
     }
-    for table, columns in rows.items():
-        survey.table(table, name).discard("all")  # left by a run that was killed
-        survey.table(table, name).write("all", concat_rows(columns, table))
-    survey.table("trees", name).discard("all")
-    survey.table("trees", name).write("all", found.tree)
-
-
-def _summary(crops: pd.DataFrame, found: Clustering) -> dict[str, Any]:
-    from sklearn.metrics import adjusted_mutual_info_score
-
-    inside = found.labels >= 0
-    ami = adjusted_mutual_info_score(crops["dive"][inside], found.labels[inside])
-    return {
-        "crops": len(crops),
-        "dives": int(crops["dive"].nunique()),
-        "clusters": len(found.persistence),
-        "noise": int((~inside).sum()),
-        "largest_share": round(found.largest_share, 4),
-        "min_size": found.min_size,
-        "validity": round(found.validity, 4),
-        "ami_dive": round(float(ami), 4) if inside.any() else None,
-    }
-
-
-def _describe(crops: pd.DataFrame, found: Clustering) -> list[dict[str, Any]]:
-    """Return size, dives and persistence of each cluster, the largest first."""
-    rows = [
-        {
-            "cluster": number,
-            "size": int((found.labels == number).sum()),
-            "dives": int(crops["dive"][found.labels == number].nunique()),
-            "persistence": round(persistence, 4),
-        }
-        for number, persistence in found.persistence.items()
-    ]
-    return sorted(rows, key=lambda row: -int(row["size"]))
+    run.complete(counts=counts, clusters=describe(of_scenes, labels, best, traced))

@@ -1,9 +1,8 @@
-"""Groups of vectors by their density: HDBSCAN, with a size chosen by the validity of the result."""
+"""Groups of vectors by their density: HDBSCAN's hierarchy, built once and cut at several sizes."""
 
-import logging
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -12,25 +11,22 @@ import pyarrow as pa
 
 from discover.survey import concat_rows
 
-log = logging.getLogger(__name__)
-
 Labels = npt.NDArray[np.int32]
 Vectors = npt.NDArray[np.float32]
-
-_LARGEST_SHARE = 0.2  # of the crops; "auto" opens a larger cluster into its children
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """What HDBSCAN finds (Campello et al. 2013; McInnes et al. 2017, doi 10.21105/joss.00205).
+    """Groups of vectors, and what stood in none.
 
     Attributes:
         labels: int32 [n], -1 = noise.
         probabilities: float32 [n], strength of membership, 0..1.
-        exemplars: bool [n], the densest members of each cluster.
+        exemplars: bool [n], the most typical members of each cluster.
         persistence: float by cluster, 0..1: how long the cluster lives in the tree.
-        tree: the condensed tree, as the table `trees` has it.
-        validity: relative DBCV (Moulavi et al. 2014), -1..1.
+        tree: the condensed tree, as the table `trees` has it; empty where the method has none.
+        validity: how well clusters are apart, -1..1: relative DBCV (Moulavi et al. 2014) of
+            densities, the silhouette (Rousseeuw 1987) of k-means.
         min_size: the smallest group that was taken for a cluster.
     """
 
@@ -48,92 +44,76 @@ class Clustering:
         members = self.labels[self.labels >= 0]
         return float(np.bincount(members).max() / len(self.labels)) if len(members) else 0.0
 
+    @property
+    def coverage(self) -> float:
+        """Share of the crops that are in a cluster."""
+        return float((self.labels >= 0).mean())
 
-def find_clusters(vectors: Vectors, *, min_size: int = 0, min_samples: int = 0) -> Clustering:
-    """Cluster vectors with HDBSCAN.
+
+class DensityTree:
+    """HDBSCAN (Campello et al. 2013; McInnes et al. 2017, doi 10.21105/joss.00205) of vectors.
+
+    The spanning tree, which takes the time, is kept between cuts, so that a sweep over sizes costs
+    little more than one.
 
     Args:
         vectors: float32 [n, d].
-        min_size: smallest cluster; 0 tries a range and takes the most valid result: relative DBCV
-            times the share that is not noise. Clusters of more than a fifth of all crops are then
-            opened into their children, since excess of mass likes one cluster that swallows most.
-        min_samples: HDBSCAN's density parameter; 0 = `min_size`, at most 10.
+        min_samples: how dense a neighbourhood must be.
     """
-    if min_size:
-        return _hdbscan(vectors, min_size, min_samples or min(min_size, 10))
-    tried = []
-    for size in candidate_sizes(len(vectors)):
-        largest = max(size + 1, int(_LARGEST_SHARE * len(vectors)))
-        result = _hdbscan(vectors, size, min_samples or min(size, 10), largest)
-        log.info(
-            "min_size %d: %d clusters, %.0f %% noise, largest %.0f %%, validity %.2f",
-            size,
-            len(result.persistence),
-            100 * (result.labels < 0).mean(),
-            100 * result.largest_share,
-            result.validity,
+
+    def __init__(self, vectors: Vectors, min_samples: int) -> None:
+        self._vectors = vectors.astype(np.float64)
+        self._min_samples = min(min_samples, len(vectors) - 1)
+        self._kept = TemporaryDirectory(prefix="discover-tree-", ignore_cleanup_errors=True)
+
+    def cut(self, min_size: int, *, max_share: float = 1.0) -> Clustering:
+        """Take the clusters that live longest in the tree.
+
+        Args:
+            min_size: the smallest group that is a cluster.
+            max_share: clusters of more than this share of all vectors are opened into their
+                children, since excess of mass likes one cluster that swallows most.
+        """
+        from hdbscan import HDBSCAN
+
+        largest = max(min_size + 1, int(max_share * len(self._vectors))) if max_share < 1 else 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside hdbscan; 0/0 of identical vectors
+            model = HDBSCAN(
+                min_cluster_size=min_size,
+                min_samples=self._min_samples,
+                max_cluster_size=largest,
+                gen_min_span_tree=True,
+                core_dist_n_jobs=1,
+                memory=self._kept.name,
+            ).fit(self._vectors)
+            validity = float(np.nan_to_num(model.relative_validity_))
+        labels = model.labels_.astype(np.int32)
+        edges = pd.DataFrame(model.condensed_tree_._raw_tree)
+        number = {int(n): i for i, n in enumerate(model.condensed_tree_._select_clusters())}
+        return Clustering(
+            labels,
+            np.nan_to_num(model.probabilities_).astype(np.float32),
+            _exemplars(edges, labels),
+            {i: float(np.nan_to_num(p)) for i, p in enumerate(model.cluster_persistence_)},
+            _tree_rows(edges, number),
+            validity,
+            min_size,
         )
-        tried.append(result)
-    several = [result for result in tried if len(result.persistence) > 1]
-    return max(several or tried, key=_worth)
 
 
-def _worth(result: Clustering) -> float:
-    """Validity times the share that is not noise; noise never excuses an invalid result."""
-    return result.validity * (float((result.labels >= 0).mean()) if result.validity > 0 else 1.0)
+def _exemplars(edges: pd.DataFrame, labels: Labels) -> npt.NDArray[np.bool_]:
+    """Mark the points that outlive all others in their leaf of the tree."""
+    chosen = np.zeros(len(labels), bool)
+    is_point = edges["child"] < len(labels)
+    inner = edges.loc[~is_point, "parent"]
+    points = edges[is_point & ~edges["parent"].isin(inner)]
+    last = points.groupby("parent")["lambda_val"].transform("max")
+    chosen[points.loc[points["lambda_val"] == last, "child"]] = True
+    return chosen & (labels >= 0)
 
 
-def candidate_sizes(crops: int) -> list[int]:
-    """Return the cluster sizes that "auto" tries: from 4 up, half as much more each time."""
-    sizes = [4]
-    while sizes[-1] * 1.5 <= min(crops / 6, 200):
-        sizes.append(round(sizes[-1] * 1.5))
-    return sizes
-
-
-def _hdbscan(vectors: Vectors, min_size: int, min_samples: int, max_size: int = 0) -> Clustering:
-    from hdbscan import HDBSCAN
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations inside hdbscan; 0/0 for identical vectors
-        model = HDBSCAN(
-            min_cluster_size=min_size,
-            min_samples=min(min_samples, len(vectors) - 1),
-            max_cluster_size=max_size,
-            gen_min_span_tree=True,
-            prediction_data=True,
-            core_dist_n_jobs=1,
-        ).fit(vectors.astype(np.float64))
-        validity = float(np.nan_to_num(model.relative_validity_))
-    labels = model.labels_.astype(np.int32)
-    return Clustering(
-        labels,
-        np.nan_to_num(model.probabilities_).astype(np.float32),
-        _exemplar_rows(vectors, labels, model.exemplars_),
-        {i: float(np.nan_to_num(p)) for i, p in enumerate(model.cluster_persistence_)},
-        _tree_rows(model),
-        validity,
-        min_size,
-    )
-
-
-def _exemplar_rows(
-    vectors: Vectors, labels: Labels, exemplars: list[npt.NDArray[np.float64]]
-) -> npt.NDArray[np.bool_]:
-    """Mark the rows that hdbscan's `exemplars_`, which it gives as coordinates, stand for."""
-    chosen = np.zeros(len(vectors), bool)
-    rows = vectors.astype(np.float64)
-    for number, points in enumerate(exemplars):
-        members = np.flatnonzero(labels == number)
-        wanted = {point.tobytes() for point in np.ascontiguousarray(points)}
-        chosen[[row for row in members if rows[row].tobytes() in wanted]] = True
-    return chosen
-
-
-def _tree_rows(model: Any) -> pa.Table:  # noqa: ANN401 - an HDBSCAN estimator
-    tree = model.condensed_tree_
-    edges = pd.DataFrame(tree._raw_tree)
-    number = {int(node): i for i, node in enumerate(tree._select_clusters())}
+def _tree_rows(edges: pd.DataFrame, number: dict[int, int]) -> pa.Table:
     return concat_rows(
         {
             "parent": edges["parent"].tolist(),

@@ -12,14 +12,34 @@ Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
 
+def standing(crops: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which crops stand for their burst.
+
+    Those of the keyframe do; where it shows none of these crops, those of the frame with the
+    likeliest of them. A null burst is a burst of one frame.
+
+    Args:
+        crops: columns `frame_id, burst_id, keyframe, score`.
+
+    Returns:
+        bool [n].
+    """
+    table = crops.reset_index(drop=True)
+    order = table.dropna(subset=["burst_id"]).sort_values(
+        ["keyframe", "score", "frame_id"], ascending=[False, False, True]
+    )
+    chosen = order.drop_duplicates("burst_id").set_index("burst_id")["frame_id"]
+    stands = table["burst_id"].isna() | (table["burst_id"].map(chosen) == table["frame_id"])
+    return stands.to_numpy(bool)
+
+
 def inheritance(crops: pd.DataFrame, vectors: Vectors) -> Rows:
     """Return for each crop the crop whose cluster it takes: itself, where it stands for its burst.
 
-    The keyframe stands for its burst; where it shows none of these crops, the frame with the
-    likeliest of them does. Every other crop takes after the nearest crop of that frame.
+    Every other crop takes after the nearest of those that stand for its burst.
 
     Args:
-        crops: columns `frame_id, burst_id, keyframe, score`; a null burst is a burst of one frame.
+        crops: columns `frame_id, burst_id, keyframe, score`.
         vectors: float32 [n, d], of the same crops.
 
     Returns:
@@ -27,11 +47,12 @@ def inheritance(crops: pd.DataFrame, vectors: Vectors) -> Rows:
     """
     source = np.arange(len(crops))
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    table = crops.reset_index(drop=True)
-    for _, burst in table.dropna(subset=["burst_id"]).groupby("burst_id"):
-        order = burst.sort_values(["keyframe", "score", "frame_id"], ascending=[False, False, True])
-        stands = burst["frame_id"].to_numpy() == order["frame_id"].iloc[0]
-        rows = burst.index.to_numpy()
-        nearest = (unit[rows[~stands]] @ unit[rows[stands]].T).argmax(axis=1)
-        source[rows[~stands]] = rows[stands][nearest]
+    stands = standing(crops)
+    numbered = pd.Series(np.arange(len(crops)))
+    for _, burst in numbered.groupby(crops["burst_id"].to_numpy()):
+        rows = burst.to_numpy()
+        others = rows[~stands[rows]]
+        if len(others):
+            those = rows[stands[rows]]
+            source[others] = those[(unit[others] @ unit[those].T).argmax(axis=1)]
     return source

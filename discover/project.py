@@ -1,4 +1,4 @@
-"""Vectors to fewer dimensions: L2, PCA, L2, UMAP."""
+"""Vectors to fewer dimensions: L2, PCA, L2; then UMAP, several times on one graph."""
 
 import logging
 import warnings
@@ -17,6 +17,7 @@ Vectors = npt.NDArray[np.float32]
 
 _ROUNDING = 1e-6  # of unit vectors: shorter ones differ from the mean by rounding only
 _NEIGHBOURHOOD = 4  # distinct vectors: of fewer, UMAP has nothing to learn; they stay as they are
+_MAP_DISTANCE = 0.15  # UMAP's min_dist for a map: room between the points
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,46 @@ class ProjectConfig(Config):
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Basis:
+    """The linear part of the projection, so that vectors that come later land in the same space.
+
+    Attributes:
+        mean: float32 [d], of the unit vectors.
+        components: float32 [k, d], the first principal components.
+    """
+
+    mean: Vectors
+    components: Vectors
+
+    def __call__(self, vectors: Vectors) -> Vectors:
+        """Project vectors [n, d] to unit vectors [n, k]; what equals the mean becomes 0."""
+        projected = (normalize(vectors) - self.mean) @ self.components.T
+        projected[np.linalg.norm(projected, axis=1) < _ROUNDING] = 0.0
+        # Length 1 once more: after centring, angles tell kinds apart better than distances.
+        return np.asarray(normalize(projected), np.float32)
+
+
+def fit_basis(vectors: Vectors, config: ProjectConfig) -> Basis:
+    """Learn the principal components of unit vectors.
+
+    Args:
+        vectors: float32 [n, d].
+        config: how many components (fewer where n or d is smaller), and the seed.
+
+    Raises:
+        ValueError: a vector is not finite.
+    """
+    if not np.isfinite(vectors).all():
+        bad = int((~np.isfinite(vectors).all(axis=1)).sum())
+        raise ValueError(f"vectors: {bad} of {len(vectors)} are not finite")
+    pca = PCA(min(config.components, *vectors.shape), random_state=config.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # identical vectors have no variance
+        pca.fit(normalize(vectors))
+    return Basis(pca.mean_.astype(np.float32), pca.components_.astype(np.float32))
+
+
 def reduce_linearly(vectors: Vectors, config: ProjectConfig) -> Vectors:
     """Scale vectors [n, d] to length 1, keep the first principal components, scale again.
 
@@ -45,62 +86,104 @@ def reduce_linearly(vectors: Vectors, config: ProjectConfig) -> Vectors:
     Raises:
         ValueError: a vector is not finite.
     """
-    if not np.isfinite(vectors).all():
-        bad = int((~np.isfinite(vectors).all(axis=1)).sum())
-        raise ValueError(f"vectors: {bad} of {len(vectors)} are not finite")
-    kept = min(config.components, *vectors.shape)
-    pca = PCA(kept, random_state=config.seed, svd_solver="auto")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # identical vectors have no variance
-        components = pca.fit_transform(normalize(vectors))
-    components[np.linalg.norm(components, axis=1) < _ROUNDING] = 0.0
-    # Length 1 once more: after centring, angles tell kinds apart better than distances.
-    return np.asarray(normalize(components), np.float32)
+    return fit_basis(vectors, config)(vectors)
 
 
-def umap_project(
-    reduced: Vectors, *, dimensions: int, min_dist: float, config: ProjectConfig
-) -> Vectors:
-    """Project vectors [n, d] with UMAP (McInnes et al. 2018, arXiv:1802.03426).
+def nearest(
+    reference: Vectors, queries: Vectors, count: int
+) -> tuple[npt.NDArray[np.int64], Vectors]:
+    """Return rows of the `count` nearest of `reference` to each query, and their distances.
 
-    Args:
-        reduced: the output of `reduce_linearly`.
-        dimensions: of the result.
-        min_dist: 0 packs neighbours tightly, for clustering; 0.1 and more spreads them, for a map.
-        config: neighbourhood and seed.
+    Exact, by faiss; at most as many as there are. A query that is in the reference finds itself
+    (or its equal) first.
 
     Returns:
-        float32 [n, dimensions]; equal vectors get one position, where UMAP alone would make a cloud
-        of them in which there are clusters of chance.
+        int64 [m, count] and float32 [m, count], the nearest first.
     """
-    _, first, inverse = np.unique(reduced, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)  # of appearance, so that data without equal vectors are as they were
-    distinct, place = reduced[first[order]], np.argsort(order)[inverse.ravel()]
-    if len(distinct) < _NEIGHBOURHOOD:
-        padded = np.zeros((len(reduced), max(dimensions, reduced.shape[1])), np.float32)
-        padded[:, : reduced.shape[1]] = reduced
-        return padded[:, :dimensions]
-    return _umap(distinct, dimensions, min_dist, config)[place]
+    import faiss
+
+    index = faiss.IndexFlatL2(reference.shape[1])
+    index.add(np.ascontiguousarray(reference, np.float32))
+    count = min(count, len(reference))
+    squared, rows = index.search(np.ascontiguousarray(queries, np.float32), count)
+    return rows, np.sqrt(np.maximum(squared, 0.0))
 
 
-def _umap(reduced: Vectors, dimensions: int, min_dist: float, config: ProjectConfig) -> Vectors:
-    from umap import UMAP
+class NeighbourGraph:
+    """UMAP's fuzzy graph of vectors (McInnes et al. 2018, arXiv:1802.03426), made once.
 
-    few = len(reduced) <= dimensions + 2  # the spectral start needs more points than dimensions
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*n_jobs value.*")
-        warnings.filterwarnings("ignore", message=".*n_neighbors is larger.*")
-        warnings.filterwarnings("ignore", message=".*force_all_finite.*")
-        projected = UMAP(
+    Layouts are then drawn from it as often as wanted. Equal vectors are one node, and so get one
+    position, where UMAP alone would make a cloud of them in which there are clusters of chance.
+
+    Args:
+        reduced: float32 [n, d], the output of a `Basis`.
+        config: neighbourhood and seed.
+    """
+
+    def __init__(self, reduced: Vectors, config: ProjectConfig) -> None:
+        _, first, inverse = np.unique(reduced, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # of appearance, so that without equals nothing moves
+        self._nodes, self._place = reduced[first[order]], np.argsort(order)[inverse.ravel()]
+        self._graph = self._fuzzy(config) if len(self._nodes) >= _NEIGHBOURHOOD else None
+
+    def _fuzzy(self, config: ProjectConfig) -> object:
+        from umap.umap_ import fuzzy_simplicial_set
+
+        count = min(config.neighbors, len(self._nodes) - 1)
+        rows, distances = nearest(self._nodes, self._nodes, count)
+        return fuzzy_simplicial_set(
+            self._nodes,
+            count,
+            np.random.RandomState(config.seed),
+            "euclidean",
+            knn_indices=rows,
+            knn_dists=distances,
+        )[0]
+
+    def layout(self, *, dimensions: int, min_dist: float, seed: int) -> Vectors:
+        """Lay the graph out.
+
+        Args:
+            dimensions: of the result.
+            min_dist: 0 packs neighbours tightly, for clustering; more spreads them, for a map.
+            seed: of UMAP's random draws; the same seed gives the same positions.
+
+        Returns:
+            float32 [n, dimensions].
+        """
+        if self._graph is None:
+            return _padded(self._nodes, dimensions)[self._place]
+        from umap.umap_ import find_ab_params, simplicial_set_embedding
+
+        few = len(self._nodes) <= dimensions + 2  # a spectral start needs more points than that
+        a, b = find_ab_params(1.0, min_dist)
+        positions, _ = simplicial_set_embedding(
+            data=self._nodes,
+            graph=self._graph,
             n_components=dimensions,
-            n_neighbors=min(config.neighbors, len(reduced) - 1),
-            min_dist=min_dist,
+            initial_alpha=1.0,
+            a=a,
+            b=b,
+            gamma=1.0,
+            negative_sample_rate=5,
+            n_epochs=None,
             init="random" if few else "spectral",
-            random_state=config.seed,
-        ).fit_transform(reduced)
-    return np.asarray(projected, np.float32)
+            random_state=np.random.RandomState(seed),
+            metric="euclidean",
+            metric_kwds={},
+            densmap=False,
+            densmap_kwds={},
+            output_dens=False,
+        )
+        return np.asarray(positions, np.float32)[self._place]
+
+    def map_positions(self, seed: int) -> Vectors:
+        """Return the 2-D map, float32 [n, 2]."""
+        return self.layout(dimensions=2, min_dist=_MAP_DISTANCE, seed=seed)
 
 
-def map_positions(reduced: Vectors, config: ProjectConfig) -> Vectors:
-    """Return the 2-D map, float32 [n, 2]."""
-    return umap_project(reduced, dimensions=2, min_dist=0.15, config=config)
+def _padded(rows: Vectors, dimensions: int) -> Vectors:
+    """Return the first `dimensions` columns, zeros where there are fewer."""
+    padded = np.zeros((len(rows), max(dimensions, rows.shape[1])), np.float32)
+    padded[:, : rows.shape[1]] = rows
+    return padded[:, :dimensions]

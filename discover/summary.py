@@ -6,6 +6,7 @@ from classify.runs import Run
 from discover.flags import count_flags
 from discover.labels import Labels
 from discover.survey import LABELS_FILE, Survey
+from discover.sweep import STABLE
 
 _STAGES = ("bursts", "embeddings", "clusters")
 
@@ -48,22 +49,18 @@ def status_lines(status: dict[str, Any]) -> list[str]:
 
 def clustering_lines(run: Run) -> list[str]:
     """Return the summary of a clustering run as lines for a person."""
-    counts = run.info["counts"]
+    counts, config = run.info["counts"], run.info["config"]
     crops, noise, inherited = counts["crops"], counts["noise"], counts.get("inherited", 0)
     clustered = crops - inherited
     sizes = [row["size"] for row in run.info["clusters"]]
+    whole = "" if config.get("within_run") is None else f" of {_within(config)}"
     lines = [
-        f"{crops} crops of class {run.info['config']['class_name']} from {counts['dives']} dives: "
+        f"{crops} crops of class {config['class_name']}{whole} from {counts['dives']} dives: "
         f"clusters/{run.name}",
+        *_scene_lines(clustered, inherited, counts.get("placed", 0)),
         f"  clusters   {counts['clusters']} (smallest group {counts['min_size']})",
         f"  noise      {noise} ({noise / clustered:.0%})",
     ]
-    if inherited:
-        lines.insert(
-            1,
-            f"  scenes     {clustered} clustered; {inherited} more crops of the same "
-            "scenes take after them",
-        )
     if sizes:
         more = ", ..." if len(sizes) > 15 else ""
         lines.append(f"  sizes      {', '.join(map(str, sizes[:15]))}{more}")
@@ -72,7 +69,7 @@ def clustering_lines(run: Run) -> list[str]:
     if counts["below_min_score"]:
         lines.append(
             f"  left out   {counts['below_min_score']} crops with a score below "
-            f"{run.info['config']['min_score']}"
+            f"{config['min_score']}"
         )
     if counts["ami_dive"] is not None:
         lines.append(
@@ -81,7 +78,50 @@ def clustering_lines(run: Run) -> list[str]:
         )
     if counts["largest_share"] > 0.5:
         lines.append(f"  beware: one cluster holds {counts['largest_share']:.0%} of the crops")
-    return [*lines, "next: discover explore"]
+    return [*lines, *_stability_lines(counts), *_change_lines(counts), "next: discover explore"]
+
+
+def _within(config: dict[str, Any]) -> str:
+    return f"cluster {config['within_cluster']} of {config['within_run']}"
+
+
+def _scene_lines(clustered: int, inherited: int, placed: int) -> list[str]:
+    lines = []
+    if inherited:
+        lines.append(
+            f"  scenes     {clustered} clustered; {inherited} more crops of the same "
+            "scenes take after them"
+        )
+    if placed:
+        lines.append(
+            f"  landmarks  {clustered - placed} made the clusters; {placed} more are placed "
+            "among them"
+        )
+    return lines
+
+
+def _stability_lines(counts: dict[str, Any]) -> list[str]:
+    """Return how far another seed or size would give the same, and a warning where it would not."""
+    names = {"seeds_agree": "another seed", "sizes_agree": "a neighbouring size"}
+    known = {what: counts[key] for key, what in names.items() if counts.get(key) is not None}
+    if not known:
+        return []
+    told = ", ".join(f"{value:.2f} with {what}" for what, value in known.items())
+    lines = [f"  stability  {told} (AMI; 1: the same clusters)"]
+    weak = [what for what, value in known.items() if value < STABLE]
+    if weak:
+        lines.append(
+            f"  beware: with {' or '.join(weak)} many crops change their cluster; trust what "
+            "stays together, and name crops rather than numbers"
+        )
+    return lines
+
+
+def _change_lines(counts: dict[str, Any]) -> list[str]:
+    if not counts.get("earlier_run"):
+        return []
+    changes = ", ".join(f"{number} {change}" for change, number in counts["changes"].items())
+    return [f"  against    {counts['earlier_run']}: {changes}; names stay with their crops"]
 
 
 def _what(counts: dict[str, Any]) -> str:

@@ -100,6 +100,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("probability", pa.float32()),  # HDBSCAN's strength of membership
             ("exemplar", pa.bool_()),
             ("inherited_from", pa.string()),  # the keyframe's crop, where placed by its burst
+            ("novelty", pa.float32()),  # share of the clustered crops nearer to their like, 0..1
+            ("placed", pa.bool_()),  # put among the clusters, which it had no part in making
         ]
     ),
     "maps": pa.schema([("crop_id", pa.string()), ("x", pa.float32()), ("y", pa.float32())]),
@@ -111,6 +113,34 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("lambda", pa.float64()),
             ("size", pa.int64()),
             ("cluster", pa.int32()),  # the cluster that `child` is, null where it is none
+        ]
+    ),
+    # What the sizes of smallest clusters give that "auto" tries; agreements are AMI.
+    "sweeps": pa.schema(
+        [
+            ("min_size", pa.int32()),
+            ("clusters", pa.int32()),
+            ("coverage", pa.float32()),  # share of the crops that are in a cluster
+            ("largest_share", pa.float32()),  # of the crops, in the largest cluster
+            ("validity", pa.float32()),  # how well clusters are apart, -1..1
+            ("seeds_agree", pa.float32()),  # null where the method has no seed
+            ("sizes_agree", pa.float32()),  # with the sizes before and after; null of one size
+            ("stability", pa.float32()),  # mean of both
+            ("worth", pa.float32()),  # by which one is chosen
+            ("chosen", pa.bool_()),
+        ]
+    ),
+    # What became of the clusters of an earlier run: a row for each pair that share crops.
+    "lineages": pa.schema(
+        [
+            ("cluster", pa.int32()),  # null = vanished
+            ("lineage", pa.string()),  # run/number under which the cluster first appeared
+            ("change", pa.string()),  # kept, split, merged, regrouped, appeared or vanished
+            ("earlier_run", pa.string()),
+            ("earlier", pa.int32()),  # cluster of that run; null = appeared
+            ("shared", pa.int64()),  # crops in both
+            ("of_cluster", pa.float32()),  # that is which share of the cluster
+            ("of_earlier", pa.float32()),  # and of the earlier one
         ]
     ),
 }

@@ -22,12 +22,14 @@ STAGES = {
     "project",
     "density",
     "cluster",
+    "newcomers",
     "predictions",
 }
 ALLOWED = {
     "regions": {"saliency", "crops"},
     "embed": {"crops", "regions"},
     "cluster": {"project", "density"},
+    "newcomers": {"project"},
 }
 
 

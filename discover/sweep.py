@@ -1,0 +1,100 @@
+"""The size of the smallest cluster, chosen by what holds: a sweep over sizes and seeds. Light."""
+
+import logging
+from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from discover.density import Clustering, Labels
+from discover.tables import SCHEMAS
+
+log = logging.getLogger(__name__)
+
+Finder = Callable[[int], Clustering]
+
+LARGEST_SHARE = 0.2  # of the crops: a larger cluster is opened into its children
+_WINDOW = 5  # sizes over which the worth is averaged
+STABLE = 0.85  # agreement (AMI) of two seeds, or two neighbouring sizes, that can be relied on
+
+
+def candidate_sizes(crops: int) -> list[int]:
+    """Return the cluster sizes that "auto" tries: from 4 up, each a quarter more than the last."""
+    sizes = [4]
+    while (following := max(sizes[-1] + 1, round(sizes[-1] * 1.25))) <= min(crops / 6, 200):
+        sizes.append(following)
+    return sizes
+
+
+def agreement(first: Labels, second: Labels) -> float:
+    """Return the adjusted mutual information of two clusterings, noise as a cluster of its own.
+
+    1 is the same clustering, 0 what chance gives (Vinh et al. 2010).
+    """
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    return float(adjusted_mutual_info_score(first, second))
+
+
+def sweep(
+    find: Finder, repeats: Sequence[Finder], sizes: Sequence[int]
+) -> tuple[Clustering, pa.Table]:
+    """Try sizes, and take the one whose clusters are valid, cover the crops, and hold.
+
+    A size is worth validity x coverage x stability. Validity and coverage are means over the seeds,
+    and the worth is averaged with that of the sizes about it, so that a plateau wins over a peak,
+    and another seed takes much the same size. Stability is how well the result agrees with what
+    other seeds give at the same size, and the same seed at the neighbouring sizes.
+
+    Args:
+        find: gives the clusters for a size.
+        repeats: give them from other seeds, independently; fewer than two say nothing of seeds.
+        sizes: ascending.
+
+    Returns:
+        The clusters, and the curve: the table `sweeps`, a row for each size.
+    """
+    found = [find(size) for size in sizes]
+    again = [[other(size) for other in repeats] for size in sizes]
+    rows = pd.DataFrame(
+        {
+            "min_size": [result.min_size for result in found],
+            "clusters": [len(result.persistence) for result in found],
+            "coverage": [result.coverage for result in found],
+            "largest_share": [result.largest_share for result in found],
+            "validity": [result.validity for result in found],
+            "seeds_agree": [_seeds_agree(others) for others in again],
+            "sizes_agree": _sizes_agree(found),
+        }
+    )
+    rows["stability"] = rows[["seeds_agree", "sizes_agree"]].mean(axis=1)
+    valid = [_valid_share([one, *others]) for one, others in zip(found, again, strict=True)]
+    rows["worth"] = _smooth(valid * rows["stability"].fillna(1.0), rows["clusters"])
+    best = int(rows["worth"].to_numpy().argmax())
+    rows["chosen"] = rows.index == best
+    log.info("sizes tried:\n%s", rows.round(2).to_string(index=False))
+    return found[best], pa.Table.from_pandas(rows, SCHEMAS["sweeps"], preserve_index=False)
+
+
+def _seeds_agree(results: Sequence[Clustering]) -> float:
+    pairs = [agreement(a.labels, b.labels) for a, b in combinations(results, 2)]
+    return float(np.mean(pairs)) if pairs else float("nan")
+
+
+def _sizes_agree(found: Sequence[Clustering]) -> list[float]:
+    """Return how well each result agrees with those of the sizes before and after."""
+    steps = [agreement(a.labels, b.labels) for a, b in pairwise(found)]
+    sides = [steps[max(i - 1, 0) : i + 1] for i in range(len(found))]
+    return [float(np.mean(side)) if side else float("nan") for side in sides]
+
+
+def _valid_share(results: Sequence[Clustering]) -> float:
+    return float(np.mean([max(result.validity, 0.0) * result.coverage for result in results]))
+
+
+def _smooth(worth: pd.Series, clusters: pd.Series) -> pd.Series:
+    smooth = worth.rolling(_WINDOW, center=True, min_periods=1).mean()
+    # A single cluster, or none, is taken only where no size gives several.
+    return smooth.where(clusters > 1, -1.0 + clusters / 2)
