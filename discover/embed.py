@@ -111,7 +111,7 @@ def embed(
     plans, ways = _embeddings(crops, regions, config or EmbedConfig(), pooled)
     for plan in (crops, *plans):
         survey.table(plan.stage, plan.name).set_aside_damaged(mine)
-    job = Job(survey.root, regions, hide_overlay, crops.name, ways)
+    job = Job(survey.root.resolve(), regions, hide_overlay, crops.name, ways)
     open_units = {unit: what for unit in mine if (what := todo(survey, job, unit))}
     cut = crops.take_up(survey, anything=any(what.crops for what in open_units.values()))
     runs = [

@@ -1,5 +1,6 @@
 """`discover embed` over the machines of a Ray cluster."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -28,13 +29,14 @@ def over_cluster(
         UserError: Ray is not installed.
     """
     try:
-        import ray
+        import ray.data
     except ImportError:
         raise UserError(
             "--engine ray: Ray is not installed: pip install 'rov-discover[ray]'"
         ) from None
     if not ray.is_initialized():
-        ray.init(log_to_driver=False)
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+    ray.data.DataContext.get_current().enable_progress_bars = False  # there is one already
     actors = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     blocks = min(len(units), _MOST_BLOCKS)
     done = ray.data.from_items(
