@@ -1,9 +1,10 @@
 """From the regions of frames to vectors: crops through a backbone, or a classifier's own map."""
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from classify.backbones import BUNDLED
+from classify.backbones import BUNDLED, Trunk
 from classify.device import best_device, inference_precision, place
 from classify.errors import UserError
 from classify.fold import folded
@@ -25,6 +26,7 @@ WAYS = ("object", "box", "frame")
 Vectors = npt.NDArray[np.float32]
 
 _ENOUGH = 0.5  # pixels of the frame per pixel of the crop: a coarser frame is decoded finer
+_REMEMBERED = 4  # maps: of the frame's own size, and of the larger and mirrored ones after it
 _FINER = 8  # cells of the mask for each cell of the map, along each side
 
 
@@ -189,20 +191,42 @@ class PooledEmbedder:
 
 
 class Remembering(nn.Module):
-    """A trunk that knows the map of the images that each thread asked for last."""
+    """A trunk that knows the maps that each thread asked for last, and is else the same.
 
-    def __init__(self, trunk: nn.Module) -> None:
+    Only of inference: what is to be differentiated is computed anew.
+    """
+
+    def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk
-        self.channels = trunk.channels
-        self._last = threading.local()
+        self._of_thread = threading.local()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the trunk has
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("trunk"), name)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the map of images, made anew only where they are others than the last."""
-        seen, features = getattr(self._last, "pair", (None, None))
-        if seen is None or features is None or not torch.equal(seen, images):
-            features = self.trunk(images)
-            self._last.pair = images, features
+        """Return the map of images, made anew only where they are not among the last."""
+        for seen, features in self._last():
+            if torch.is_inference_mode_enabled() and torch.equal(seen, images):
+                return features
+        return self._kept(images, self.trunk(images))
+
+    def both_maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the map of images, which is remembered, and the finer one, which is not."""
+        last, finer = self.trunk.both_maps(images)
+        return self._kept(images, last), finer
+
+    def _last(self) -> deque[tuple[Tensor, Tensor]]:
+        if not hasattr(self._of_thread, "last"):
+            self._of_thread.last = deque(maxlen=_REMEMBERED)
+        return self._of_thread.last
+
+    def _kept(self, images: Tensor, features: Tensor) -> Tensor:
+        if torch.is_inference_mode_enabled():
+            self._last().append((images, features))
         return features
 
 
