@@ -12,7 +12,9 @@ from discover.sweep import LARGEST_SHARE, Finder
 
 METHODS = ("umap", "pca-hdbscan", "pca-kmeans")
 
-_HALF = 4  # UMAP layouts that make one consensus; two halves tell how stable it is
+_LAYOUTS = 8  # UMAP layouts that make a consensus; two halves of them tell how stable it is
+_LAYOUTS_OF_MANY = 4  # of more than `_MANY` vectors, which need fewer: each layout holds better
+_MANY = 10_000
 _SEEDS = 3  # of k-means
 
 
@@ -58,8 +60,8 @@ def finders(
         return lambda size: tree.cut(size, max_share=share)
 
     if method == "umap":
-        layouts = _layouts(graph, config)
-        halves = [layouts[:_HALF], layouts[_HALF:]]
+        layouts = _layouts(graph, config, _LAYOUTS if len(reduced) <= _MANY else _LAYOUTS_OF_MANY)
+        halves = [layouts[::2], layouts[1::2]]
         return Finders(
             densities(np.hstack(layouts)), [densities(np.hstack(half)) for half in halves]
         )
@@ -72,7 +74,7 @@ def finders(
     raise ValueError(f"method {method!r} is none of {', '.join(METHODS)}")
 
 
-def _layouts(graph: NeighbourGraph, config: ProjectConfig) -> list[Vectors]:
+def _layouts(graph: NeighbourGraph, config: ProjectConfig, count: int) -> list[Vectors]:
     """Draw layouts whose side-by-side coordinates make a consensus.
 
     UMAP's result depends on its seed; squared distances between points in the joined coordinates
@@ -81,7 +83,7 @@ def _layouts(graph: NeighbourGraph, config: ProjectConfig) -> list[Vectors]:
     """
     return [
         graph.layout(dimensions=config.dimensions, min_dist=0.0, seed=seed)
-        for seed in _seeds(config.seed, 2 * _HALF)
+        for seed in _seeds(config.seed, count)
     ]
 
 

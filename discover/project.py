@@ -17,6 +17,7 @@ Vectors = npt.NDArray[np.float32]
 
 _ROUNDING = 1e-6  # of unit vectors: shorter ones differ from the mean by rounding only
 _NEIGHBOURHOOD = 4  # distinct vectors: of fewer, UMAP has nothing to learn; they stay as they are
+_EPOCHS = 200  # of UMAP's descent; more changes the result less than another seed does
 _MAP_DISTANCE = 0.15  # UMAP's min_dist for a map: room between the points
 
 
@@ -125,6 +126,8 @@ class NeighbourGraph:
         order = np.argsort(first)  # of appearance, so that without equals nothing moves
         self._nodes, self._place = reduced[first[order]], np.argsort(order)[inverse.ravel()]
         self._graph = self._fuzzy(config) if len(self._nodes) >= _NEIGHBOURHOOD else None
+        self._seed = config.seed
+        self._starts: dict[int, Vectors] = {}
 
     def _fuzzy(self, config: ProjectConfig) -> object:
         from umap.umap_ import fuzzy_simplicial_set
@@ -155,7 +158,6 @@ class NeighbourGraph:
             return _padded(self._nodes, dimensions)[self._place]
         from umap.umap_ import find_ab_params, simplicial_set_embedding
 
-        few = len(self._nodes) <= dimensions + 2  # a spectral start needs more points than that
         a, b = find_ab_params(1.0, min_dist)
         positions, _ = simplicial_set_embedding(
             data=self._nodes,
@@ -166,8 +168,8 @@ class NeighbourGraph:
             b=b,
             gamma=1.0,
             negative_sample_rate=5,
-            n_epochs=None,
-            init="random" if few else "spectral",
+            n_epochs=_EPOCHS,
+            init=self._start(dimensions),
             random_state=np.random.RandomState(seed),
             metric="euclidean",
             metric_kwds={},
@@ -176,6 +178,19 @@ class NeighbourGraph:
             output_dens=False,
         )
         return np.asarray(positions, np.float32)[self._place]
+
+    def _start(self, dimensions: int) -> Vectors:
+        """Return where layouts start: the graph's spectrum, the same for every seed."""
+        if dimensions not in self._starts:
+            from umap.spectral import spectral_layout
+
+            random = np.random.RandomState(self._seed)
+            if len(self._nodes) <= dimensions + 2:  # a spectrum needs more nodes than that
+                start = random.uniform(-10.0, 10.0, (len(self._nodes), dimensions))
+            else:
+                start = spectral_layout(self._nodes, self._graph, dimensions, random)
+            self._starts[dimensions] = np.asarray(start, np.float32)
+        return self._starts[dimensions]
 
     def map_positions(self, seed: int) -> Vectors:
         """Return the 2-D map, float32 [n, 2]."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 Finder = Callable[[int], Clustering]
 
 LARGEST_SHARE = 0.2  # of the crops: a larger cluster is opened into its children
-_WINDOW = 5  # sizes over which the worth is averaged
+_LITTLE = 1e-6  # worth of several clusters however poor, which is more than that of one
 STABLE = 0.85  # agreement (AMI) of two seeds, or two neighbouring sizes, that can be relied on
 
 
@@ -43,10 +44,10 @@ def sweep(
 ) -> tuple[Clustering, pa.Table]:
     """Try sizes, and take the one whose clusters are valid, cover the crops, and hold.
 
-    A size is worth validity x coverage x stability. Validity and coverage are means over the seeds,
-    and the worth is averaged with that of the sizes about it, so that a plateau wins over a peak,
-    and another seed takes much the same size. Stability is how well the result agrees with what
-    other seeds give at the same size, and the same seed at the neighbouring sizes.
+    A size is worth validity x coverage x stability. Validity and coverage are means over the seeds.
+    Stability is how well the result agrees with what other seeds give at the same size, and the
+    same seed at the neighbouring sizes. The best size alone would change with the seed wherever the
+    curve is flat; the one at the middle of what is worth something does not.
 
     Args:
         find: gives the clusters for a size.
@@ -71,8 +72,9 @@ def sweep(
     )
     rows["stability"] = rows[["seeds_agree", "sizes_agree"]].mean(axis=1)
     valid = [_valid_share([one, *others]) for one, others in zip(found, again, strict=True)]
-    rows["worth"] = _smooth(valid * rows["stability"].fillna(1.0), rows["clusters"])
-    best = int(rows["worth"].to_numpy().argmax())
+    worth = np.maximum(valid * rows["stability"].fillna(1.0), _LITTLE)
+    rows["worth"] = np.where(rows["clusters"] > 1, worth, 0.0)  # one cluster says nothing
+    best = _middle(rows["min_size"].to_numpy(), rows["worth"].to_numpy())
     rows["chosen"] = rows.index == best
     log.info("sizes tried:\n%s", rows.round(2).to_string(index=False))
     return found[best], pa.Table.from_pandas(rows, SCHEMAS["sweeps"], preserve_index=False)
@@ -94,7 +96,13 @@ def _valid_share(results: Sequence[Clustering]) -> float:
     return float(np.mean([max(result.validity, 0.0) * result.coverage for result in results]))
 
 
-def _smooth(worth: pd.Series, clusters: pd.Series) -> pd.Series:
-    smooth = worth.rolling(_WINDOW, center=True, min_periods=1).mean()
-    # A single cluster, or none, is taken only where no size gives several.
-    return smooth.where(clusters > 1, -1.0 + clusters / 2)
+def _middle(sizes: npt.NDArray[np.int64], worth: npt.NDArray[np.float64]) -> int:
+    """Return the row nearest to the geometric mean of sizes, weighted by the square of their worth.
+
+    It is taken from those that are worth half as much as the best.
+    """
+    if not worth.any():
+        return 0
+    weights = worth**2 / (worth**2).sum()
+    away = np.abs(np.log(sizes) - weights @ np.log(sizes))
+    return int(np.where(worth >= worth.max() / 2, away, np.inf).argmin())
