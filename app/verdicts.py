@@ -8,7 +8,10 @@ from dash import Dash, Input, Output, State, no_update
 from app import ids
 from app.data import Explorer
 from app.queries import within
-from discover.labels import Event, LabelError
+from discover.annotate import Verdict
+from discover.annotate import decide as decide_on
+from discover.groups import Groups
+from discover.labels import By, Event, LabelError
 
 
 def register(app: Dash, explorer: Explorer) -> None:
@@ -19,10 +22,11 @@ def register(app: Dash, explorer: Explorer) -> None:
         Output(ids.TOASTS, "sendNotifications"),
         Output(ids.TOASTS, "hideNotifications"),
         Input(ids.VERDICT, "data"),
+        State(ids.EVENT, "data"),
         prevent_initial_call=True,
     )
-    def write(verdict: dict[str, Any]) -> tuple[object, ...]:
-        message, failed = decide(explorer, verdict)
+    def write(verdict: dict[str, Any], seen: int) -> tuple[object, ...]:
+        message, failed = decide(explorer, {**verdict, "seen": seen})
         toast = _toast(message, failed, verdict["at"])
         return explorer.labels.last_event_id(), [toast], [f"toast-{verdict['before']}"]
 
@@ -48,7 +52,8 @@ def decide(explorer: Explorer, verdict: dict[str, Any]) -> tuple[str, bool]:
     Args:
         explorer: the survey.
         verdict: `action` is "name" (with `name` and `target`), "unname" (with `target`), "undo" or
-            "redo". See `crops_of` for the target.
+            "redo". See `crops_of` for the target. `seen` is the latest event that the page shows:
+            what somebody else changed since is a conflict, and is not overwritten.
 
     Returns:
         What happened, and whether it failed.
@@ -59,9 +64,18 @@ def decide(explorer: Explorer, verdict: dict[str, Any]) -> tuple[str, bool]:
     crops, based_on = crops_of(explorer, verdict.get("target") or {})
     if not crops:
         return "Nothing to name here: open a cluster or select crops first", True
-    name = verdict.get("name") if action == "name" else None
+    target, name = verdict["target"], verdict.get("name") if action == "name" else None
+    by = By(explorer.annotator, based_on=based_on, seen=verdict.get("seen"))
     try:
-        event = explorer.labels.name(crops, name, annotator=explorer.annotator, based_on=based_on)
+        decided = Verdict(
+            "clear" if action == "unname" else "name",
+            tuple(crops),
+            name=name,
+            each_seen=bool(target.get("crops")),
+        )
+        with explorer.labels.write() as writer:
+            groups = Groups.read(explorer.survey, target["run"], writer)
+            event = decide_on(writer, decided, by, groups=groups)
     except LabelError as error:
         return str(error), True
     return _said(event, name), False
@@ -95,8 +109,11 @@ def crops_of(explorer: Explorer, target: dict[str, Any]) -> tuple[list[str], str
 def describe(event: Event) -> str:
     """Say in a few words what an event did."""
     what = f"{event.crops:,} crop{'' if event.crops == 1 else 's'}"
-    if event.action == "name":
+    if event.action in ("name", "clear"):
         return f"named {what} “{event.name}”" if event.name else f"took the name from {what}"
+    if event.action not in ("undo", "redo"):
+        words = [event.action, event.detail and f"“{event.detail}”", event.crops and what]
+        return " ".join(str(word) for word in words if word)
     verb = {"undo": "undid", "redo": "did again"}[event.action]
     state = f"now “{event.name}”" if event.name else "now unnamed"
     return f"{verb}: {what} {state}"

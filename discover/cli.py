@@ -10,6 +10,7 @@ from discover.commands.counts import counts
 from discover.commands.demo import demo
 from discover.commands.embed import embed
 from discover.commands.explore import explore
+from discover.commands.label import label
 from discover.commands.leaks import leaks
 from discover.commands.split import split
 from discover.commands.status import status
@@ -23,6 +24,7 @@ app = App(
 configure(app, SETTINGS_FILE, "DISCOVER_", folder_option="--survey")
 for verb in (add, bursts, embed, cluster, explore, split, leaks, counts, demo, status):
     app.command(verb)
+app.command(label)
 
 
 def main() -> None:

@@ -1,65 +1,61 @@
-"""Label events: who named which crops what, when, and what was undone.
+"""The labels of crops: who named which crops what, when, and what was undone.
 
-Append-only: naming adds an event, undoing adds its inverse, and the names that hold now are derived
-from the events. Light: SQLAlchemy only. SQLite by default, PostgreSQL by its URL.
+A label is a subcategory, with the qualifier of open nomenclature where the name has one, or a mark:
+rejected (no such thing is there) or indeterminate (nobody can tell). Light.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
+from typing import TypeVar
 
 import pandas as pd
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
-from classify.errors import UserError
-
-_METADATA = sa.MetaData()
-EVENTS = sa.Table(
-    "events",
-    _METADATA,
-    sa.Column("event_id", sa.Integer, primary_key=True),
-    sa.Column("time_utc", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("annotator", sa.String, nullable=False),
-    sa.Column("origin", sa.String, nullable=False),  # "human" or "machine"
-    sa.Column("action", sa.String, nullable=False),  # "name", "undo" or "redo"
-    sa.Column("based_on", sa.String),  # what was seen, such as "waste-1a2b3c4d/7"
-    sa.Column("inverts", sa.Integer, sa.ForeignKey("events.event_id")),
-)
-ITEMS = sa.Table(
-    "event_items",
-    _METADATA,
-    sa.Column("event_id", sa.Integer, sa.ForeignKey("events.event_id"), primary_key=True),
-    sa.Column("crop_id", sa.String, primary_key=True, index=True),
-    sa.Column("before", sa.String),  # null = no name
-    sa.Column("after", sa.String),
+from discover.database import LabelError
+from discover.eventlog import EventLog, Writer
+from discover.events import By, Change, Conflict, Event
+from discover.qualifiers import split_qualifier, with_qualifier
+from discover.standing import Reader
+from discover.tree import (
+    LABEL,
+    MARKS,
+    SEPARATOR,
+    Tree,
+    checked_name,
+    label_value,
+    qualifier_of,
+    subcategory_of,
+    used_ids,
 )
 
+__all__ = ["By", "Conflict", "Event", "LabelError", "Labels", "in_words", "name_changes"]
 
-class LabelError(UserError):
-    """A label that cannot be written; the message says why."""
+_NAMES = ["crop_id", "name", "origin", "event_id"]
+_DECIDED = [
+    "crop_id", "label", "subcategory", "qualifier", "path", "origin", "annotator", "time_utc",
+    "confidence", "based_on", "event_id",
+]  # fmt: skip
 
-
-@dataclass(frozen=True)
-class Event:
-    """One event, as the history shows it."""
-
-    event_id: int
-    action: str
-    annotator: str
-    time_utc: datetime
-    crops: int
-    name: str | None
+_STORED = {
+    "key": "object", "value": "object", "confidence": "float64", "based_on": "object",
+    "event_id": "int64",
+}  # fmt: skip
+_TYPES = {**dict.fromkeys(_DECIDED, "object"), "confidence": "float64", "event_id": "int64"}
 
 
 class Labels:
-    """The label events of one survey."""
+    """The labels of one survey.
+
+    Args:
+        url: SQLAlchemy's address: `sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`.
+
+    Raises:
+        LabelError: the address cannot be opened, or is a file on a network drive.
+    """
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
-        with self._write() as connection:  # under the lock: two that open at once make one set
-            _METADATA.create_all(connection)
+        self.log = EventLog(url)
+        self._held: tuple[int, pd.DataFrame] | None = None  # the last event, and what stood then
 
     def name(
         self,
@@ -69,213 +65,193 @@ class Labels:
         annotator: str,
         based_on: str | None = None,
         origin: str = "human",
+        confidence: Mapping[str, float] | float | None = None,
+        seen: int | None = None,
     ) -> Event | None:
-        """Give the crops a subcategory; None takes their name away.
+        """Give the crops a subcategory; None takes their label away.
 
         Args:
-            crop_ids: the crops; those that have this name already are left out of the event.
-            name: the subcategory; surrounding white space is dropped.
+            crop_ids: the crops; those that have this name already are left out of the event, and,
+                where a machine names, those that a person labelled.
+            name: the subcategory: a name, or a path `A > B`; a new one joins the tree. A qualifier
+                is told from it, as in "Asterias cf. rubens".
             annotator: who says so.
             based_on: what the verdict was based on, such as "<cluster run>/<cluster>".
             origin: "human" or "machine".
+            confidence: 0..1, of all or by crop.
+            seen: the latest event that the annotator had seen; None overwrites what others did
+                since.
 
         Returns:
             The event, or None when nothing would change.
 
         Raises:
-            LabelError: the name is empty or longer than 200 characters, or the origin is unknown.
+            LabelError: the name is empty or longer than 200 characters, is that of several
+                subcategories, or the origin is unknown.
+            Conflict: somebody else labelled one of the crops since `seen`.
         """
-        name = _checked_name(name)
-        if origin not in ("human", "machine"):
-            raise LabelError(f"origin {origin!r} is neither 'human' nor 'machine'")
-        ids = sorted(set(crop_ids))
-        with self._write() as connection:
-            before = _names_of(connection, ids)
-            items = [
-                {"crop_id": crop, "before": before.get(crop), "after": name}
-                for crop in ids
-                if before.get(crop) != name
-            ]
-            if not items:
-                return None
-            return _append(connection, "name", annotator, items, origin=origin, based_on=based_on)
+        by = By(annotator, origin, based_on, seen)
+        with self.write() as writer:
+            changes = name_changes(writer, crop_ids, name, confidence=confidence)
+            return in_words(
+                writer.append("name", changes, by, detail=name and name.strip()), Tree.read(writer)
+            )
 
-    def undo(self, *, annotator: str) -> Event | None:
+    def undo(self, *, annotator: str, origin: str = "human") -> Event | None:
         """Take back the annotator's last event that stands; None when there is none left.
 
-        Crops that somebody named otherwise since keep that name; the event counts those it changed.
+        What somebody else changed since stays; the event counts what it changed.
         """
-        return self._invert("undo", annotator)
+        return self._invert("undo", By(annotator, origin))
 
-    def redo(self, *, annotator: str) -> Event | None:
+    def redo(self, *, annotator: str, origin: str = "human") -> Event | None:
         """Do again what the annotator undid last; None when there is nothing, or it is stale."""
-        return self._invert("redo", annotator)
+        return self._invert("redo", By(annotator, origin))
 
     def names(self) -> pd.DataFrame:
         """Return the crops that have a name now: `crop_id`, `name`, `origin`, `event_id`."""
-        last = (
-            sa.select(ITEMS.c.crop_id, sa.func.max(ITEMS.c.event_id).label("event_id"))
-            .group_by(ITEMS.c.crop_id)
-            .subquery()
-        )
-        query = (
-            sa.select(
-                ITEMS.c.crop_id, ITEMS.c.after.label("name"), EVENTS.c.origin, ITEMS.c.event_id
-            )
-            .join(last, (last.c.crop_id == ITEMS.c.crop_id) & (last.c.event_id == ITEMS.c.event_id))
-            .join(EVENTS, EVENTS.c.event_id == ITEMS.c.event_id)
-            .where(ITEMS.c.after.is_not(None))
-        )
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return pd.DataFrame(rows, columns=["crop_id", "name", "origin", "event_id"])
+        decided = self.decided()
+        named = decided[decided["subcategory"].notna()]
+        return named.rename(columns={"label": "name"})[_NAMES].reset_index(drop=True)
 
-    def history(self, limit: int = 50) -> list[Event]:
-        """Return the last events, the latest first."""
-        query = (
-            sa.select(
-                EVENTS.c.event_id,
-                EVENTS.c.action,
-                EVENTS.c.annotator,
-                EVENTS.c.time_utc,
-                sa.func.count(ITEMS.c.crop_id),
-                sa.func.max(ITEMS.c.after),
-            )
-            .outerjoin(ITEMS, ITEMS.c.event_id == EVENTS.c.event_id)
-            .group_by(EVENTS.c.event_id)
-            .order_by(EVENTS.c.event_id.desc())
-            .limit(limit)
-        )
-        with self._engine.connect() as connection:
-            return [Event(*row) for row in connection.execute(query)]
+    def decided(self, *, until: int | None = None) -> pd.DataFrame:
+        """Return the crops that have a label now, those rejected or indeterminate included.
+
+        Args:
+            until: as it was after this event; None = now.
+
+        Returns:
+            By crop_id: `crop_id, label` (the name as a person reads it, or the mark),
+            `subcategory` (id; null for a mark), `qualifier, path` ("A > B"), `origin, annotator,
+            time_utc` (ISO 8601), `confidence, based_on, event_id`.
+        """
+        with self.read() as reader:
+            table = self._standing(reader) if until is None else _frame(reader, until=until)
+            events = reader.events(table["event_id"].unique().tolist())
+            values = table["value"].unique()
+            tree = Tree.read(reader, {s for s in map(subcategory_of, values) if s})
+        said = {value: _said(tree, value) for value in values}
+        words = {
+            name: table["value"].map({value: said[value][place] for value in values})
+            for place, name in enumerate(("label", "subcategory", "qualifier", "path"))
+        }
+        given = {
+            name: table["event_id"].map({i: getattr(e, name) for i, e in events.items()})
+            for name in ("origin", "annotator", "time_utc", "based_on")
+        }
+        given["based_on"] = table["based_on"].where(table["based_on"].notna(), given["based_on"])
+        table = table.rename(columns={"key": "crop_id"}).assign(**words, **given)
+        return table[_DECIDED].astype(_TYPES)
+
+    def tree(self) -> Tree:
+        """Return the subcategories as they stand."""
+        with self.read() as reader:
+            return Tree.read(reader, used_ids(reader))
+
+    def history(self, limit: int | None = 50, *, crop_id: str | None = None) -> list[Event]:
+        """Return the last events (of one crop), the latest first; `name` is that after it."""
+        with self.read() as reader:
+            events = reader.history(limit, key=crop_id)
+            tree = Tree.read(reader)
+        return [in_words(event, tree) for event in events]
 
     def last_event_id(self) -> int:
         """Return the id of the latest event, 0 before the first: cheap to poll for changes."""
-        with self._engine.connect() as connection:
-            return connection.execute(sa.select(sa.func.max(EVENTS.c.event_id))).scalar() or 0
+        with self.read() as reader:
+            return reader.last_event_id()
+
+    def read(self) -> AbstractContextManager[Reader]:
+        """Return what reads a state that holds still; use it by `with`."""
+        return self.log.read()
+
+    def write(self) -> AbstractContextManager[Writer]:
+        """Return what appends events of several verdicts, all or none; use it by `with`."""
+        return self.log.write()
+
+    def _standing(self, reader: Reader) -> pd.DataFrame:
+        """Return what `_frame` returns; of what was read before only the changes are read."""
+        last, held = reader.last_event_id(), self._held
+        if held is None:
+            table = _frame(reader)
+        elif held[0] < last:
+            keys = reader.changed_keys(since=held[0])
+            left = held[1][~held[1]["key"].isin(keys)]
+            table = pd.concat([left, _frame(reader, keys)]).sort_values("key", ignore_index=True)
+        else:
+            return held[1]
+        self._held = (last, table)
+        return table
+
+    def _invert(self, action: str, by: By) -> Event | None:
+        with self.write() as writer:
+            return in_words(writer.invert(action, by), Tree.read(writer))
 
     def close(self) -> None:
         """Give back the connections."""
-        self._engine.dispose()
-
-    def _write(self) -> AbstractContextManager[Connection]:
-        return self._engine.execution_options(write=True).begin()
-
-    def _invert(self, action: str, annotator: str) -> Event | None:
-        with self._write() as connection:
-            done, undone = _stacks(connection, annotator)
-            stack = done if action == "undo" else undone
-            if not stack:
-                return None
-            target = stack[-1]
-            rows = connection.execute(
-                sa.select(ITEMS.c.crop_id, ITEMS.c.before, ITEMS.c.after).where(
-                    ITEMS.c.event_id == target
-                )
-            ).all()
-            now = _names_of(connection, [r.crop_id for r in rows])
-            # Crops that somebody named otherwise since are left as they are.
-            items = [
-                {"crop_id": r.crop_id, "before": r.after, "after": r.before}
-                for r in rows
-                if now.get(r.crop_id) == r.after
-            ]
-            return _append(connection, action, annotator, items, inverts=target)
+        self.log.close()
 
 
-def _stacks(connection: Connection, annotator: str) -> tuple[list[int], list[int]]:
-    """Replay the annotator's events; return what an undo and a redo would invert, last on top.
-
-    An undo goes on the redo stack, as what a redo inverts; a new name clears that stack.
-    """
-    query = (
-        sa.select(EVENTS.c.event_id, EVENTS.c.action)
-        .where(EVENTS.c.annotator == annotator, EVENTS.c.origin == "human")
-        .order_by(EVENTS.c.event_id)
-    )
-    done: list[int] = []
-    undone: list[int] = []
-    for event_id, action in connection.execute(query):
-        if action == "undo":
-            done.pop()
-            undone.append(event_id)
-        else:
-            if action == "redo":
-                undone.pop()
-            else:
-                undone.clear()
-            done.append(event_id)
-    return done, undone
-
-
-def _names_of(connection: Connection, crop_ids: Sequence[str]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for start in range(0, len(crop_ids), 500):  # SQLite allows a limited number of parameters
-        part = crop_ids[start : start + 500]
-        query = (
-            sa.select(ITEMS.c.crop_id, ITEMS.c.after)
-            .where(ITEMS.c.crop_id.in_(part))
-            .order_by(ITEMS.c.event_id)
-        )
-        found.update({crop: after for crop, after in connection.execute(query)})
-    return found
-
-
-def _append(
-    connection: Connection,
-    action: str,
-    annotator: str,
-    items: list[dict[str, str | None]],
+def name_changes(
+    reader: Reader,
+    crop_ids: Iterable[str],
+    name: str | None,
     *,
-    origin: str = "human",
-    based_on: str | None = None,
-    inverts: int | None = None,
-) -> Event:
-    now = datetime.now(UTC)
-    inserted = connection.execute(
-        EVENTS.insert().values(
-            time_utc=now,
-            annotator=annotator,
-            origin=origin,
-            action=action,
-            based_on=based_on,
-            inverts=inverts,
-        )
-    ).inserted_primary_key
-    assert inserted is not None  # the table has one
-    event_id = int(inserted[0])
-    if items:
-        connection.execute(ITEMS.insert(), [{"event_id": event_id, **item} for item in items])
-    name = items[0]["after"] if items else None
-    return Event(event_id, action, annotator, now, len(items), name)
+    confidence: Mapping[str, float] | float | None = None,
+) -> list[Change]:
+    """Return the changes that give crops a name (None: take their label away).
+
+    Raises:
+        LabelError: see `Labels.name`.
+    """
+    crop_ids = list(crop_ids)
+    value: str | None = None
+    changes: list[Change] = []
+    if name is not None and crop_ids:
+        value, changes = _value_of(Tree.read(reader), name)
+    sure = confidence if isinstance(confidence, Mapping) else None
+    for crop in crop_ids:
+        one = sure.get(crop) if sure is not None else confidence
+        changes.append(Change(LABEL, crop, value, confidence=one))  # type: ignore[arg-type]
+    return changes
 
 
-def _checked_name(name: str | None) -> str | None:
-    if name is None:
-        return None
-    name = name.strip()
-    if not name:
-        raise LabelError("name is empty: give a subcategory such as 'plastic bag'")
-    if len(name) > 200:
-        raise LabelError(f"name has {len(name)} characters: at most 200 are kept")
-    return name
+E = TypeVar("E", Event, Event | None)
 
 
-def _engine(url: str) -> Engine:
-    engine = sa.create_engine(url)
-    if engine.dialect.name == "sqlite":
+def in_words(event: E, tree: Tree) -> E:
+    """Return an event with its label in words."""
+    if event is None or LABEL not in event.fields or event.value is None:
+        return event
+    return replace(event, name=_said(tree, event.value)[0])
 
-        @sa.event.listens_for(engine, "connect")
-        def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-            connection.execute("PRAGMA busy_timeout=30000")  # first: the next line needs a lock
-            connection.execute("PRAGMA journal_mode=WAL")  # readers and the writer do not wait
-            connection.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives a crash
-            connection.isolation_level = None  # the next listener begins transactions itself
 
-        @sa.event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            # A writer takes the lock first: reading the state and writing the event is one step.
-            write = connection.get_execution_options().get("write")
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def _frame(
+    reader: Reader, keys: Iterable[str] | None = None, *, until: int | None = None
+) -> pd.DataFrame:
+    """Return the labels that stand: `key, value, confidence, based_on, event_id`, by key."""
+    rows = [r for r in reader.rows(list(_STORED), [LABEL], keys, until=until) if r.value]
+    columns = zip(*rows, strict=True) if rows else [()] * len(_STORED)
+    table = pd.DataFrame(
+        {n: pd.Series(list(c), dtype=_STORED[n]) for n, c in zip(_STORED, columns, strict=True)}
+    )
+    return table.sort_values("key", ignore_index=True)
 
-    return engine
+
+def _value_of(tree: Tree, name: str) -> tuple[str, list[Change]]:
+    """Return the value of the label `name`, and the changes that put it into the tree."""
+    *above, last = name.split(SEPARATOR)
+    bare, qualifier = split_qualifier(checked_name(last))
+    names = (*map(checked_name, above), bare)
+    node = tree.find(SEPARATOR.join(names))
+    at, changes = (node.id, []) if node else tree.creation(names)
+    return label_value(at, qualifier), changes
+
+
+def _said(tree: Tree, value: str) -> tuple[str, str | None, str | None, str | None]:
+    """Return label, subcategory, qualifier and path of a label's value."""
+    if value in MARKS:
+        return value, None, None, None
+    node, qualifier = subcategory_of(value), qualifier_of(value)
+    assert node is not None  # a value is a mark or has an id
+    path = SEPARATOR.join(tree.path(node))
+    return with_qualifier(tree.text(node), qualifier), node, qualifier, path

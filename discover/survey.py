@@ -5,6 +5,8 @@ Tables of plain data live directly below it (`frames/`), tables made by a run be
 """
 
 import hashlib
+import os
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -58,8 +60,17 @@ class Survey:
 
     @property
     def labels_url(self) -> str:
-        """SQLAlchemy's address of the label events."""
-        return f"sqlite:///{self.root / LABELS_FILE}"
+        """SQLAlchemy's address of the label events: a file in the survey, or a team's database.
+
+        The environment's `DISCOVER_LABELS_URL` comes before `url` of `[labels]` in survey.toml.
+        """
+        file = self.root / SETTINGS_FILE
+        try:
+            settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise SurveyError(f"{file} is not TOML: {error}; mend that line") from error
+        own = settings.get("labels", {}).get("url", f"sqlite:///{self.root / LABELS_FILE}")
+        return os.environ.get("DISCOVER_LABELS_URL", own)
 
     @property
     def cache(self) -> Path:

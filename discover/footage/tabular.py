@@ -101,8 +101,22 @@ def read_rows(
                 yield source, {n: v.strip() for n, v in zip(names, row, strict=True) if n}
     except OSError as error:
         raise SurveyError(f"{option} {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SurveyError(f"{option} {path} is no CSV in UTF-8: {error}") from None
+    except csv.Error as error:
+        raise SurveyError(f"{option} {path} is no CSV: {error}") from None
+    except UnicodeDecodeError:
+        raise SurveyError(
+            f"{option} {path}: row {_undecodable_row(path)} is not UTF-8: save the file as "
+            '"CSV UTF-8"'
+        ) from None
+
+
+def _undecodable_row(path: Path) -> int:
+    data = path.read_bytes()
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return 1
 
 
 def plain(name: str) -> str:

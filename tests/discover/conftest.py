@@ -11,6 +11,7 @@ from classify.settings import TrainConfig
 from classify.train import train
 from discover import frames
 from discover.survey import Survey, open_survey
+from tests.discover.databases import postgresql, url  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session")

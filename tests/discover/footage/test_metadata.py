@@ -129,7 +129,7 @@ def test_ifdo_of_both_versions_describes_images_and_videos(tmp_path: Path) -> No
             r"the image 0.jpg has more than one row",
         ),
         ("m.csv", "filename,lat,latitude\n", r"two columns of the header .* give lat"),
-        ("m.csv", "filename,lat\n\xff\n".encode("latin-1"), r"is no CSV in UTF-8"),
+        ("m.csv", "filename,lat\n\xff\n".encode("latin-1"), r"row 2 is not UTF-8: save the file"),
         ("m.json", "{", r"m\.json is no JSON"),
         ("m.json", "[]", r"is no iFDO: it has no image-set-items"),
         (

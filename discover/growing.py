@@ -1,0 +1,126 @@
+"""Growing a group: which of the nearest crops outside belong to it, in few looks.
+
+The crops outside stand in order of likeness. A person looks at pages of them: the pages looked at
+lie twice as far apart as long as all is well, a miss is closed in on by halves, and the page where
+it begins is gone through crop by crop (MorphoCluster: Schroeder et al. 2020, Sensors 20: 3060).
+Light.
+"""
+
+from dataclasses import dataclass, replace
+
+from classify.runs import Config
+from discover.database import LabelError
+from discover.events import Change
+from discover.groups import GROUP
+
+GROWN = "grow"  # grounds of what was taken in without a look, since what lies beyond it was right
+
+
+@dataclass(frozen=True)
+class Growth(Config):
+    """How far a group has grown; plain values, so that a page can hold it.
+
+    Attributes:
+        total: how many crops stand in line.
+        page: crops of a page.
+        patience: wrong crops in a row at which going through them one by one ends.
+        good: pages from the start that belong to the group.
+        step: pages that the next look is ahead, before the first miss.
+        miss: the first page known to have a crop that does not belong; None before the first miss.
+        single: crops of the page `miss`, and after it, that were gone through one by one.
+        wrong: how many of the last of them in a row did not belong.
+        looks: answers so far.
+    """
+
+    total: int
+    page: int = 50
+    patience: int = 10
+    good: int = 0
+    step: int = 1
+    miss: int | None = None
+    single: int = 0
+    wrong: int = 0
+    looks: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("page", "patience"):
+            if getattr(self, name) < 1:
+                raise LabelError(f"{name} {getattr(self, name)} must be at least 1")
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether what is shown is one crop."""
+        return self.miss is not None and self.good >= self.miss
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to show."""
+        return self.wrong >= self.patience or self._at >= self.total
+
+    @property
+    def shown(self) -> range:
+        """Places in line of the crops to look at now."""
+        if self.done:
+            return range(0)
+        if self.one_by_one:
+            return range(self._at, self._at + 1)
+        return self._page(self._asked)
+
+    def answer(self, right: bool) -> tuple["Growth", range]:
+        """Take in whether all that is shown belongs to the group.
+
+        Returns:
+            The growth from here, and the places of the crops that have joined the group by this
+            answer. Those of them that were not shown are taken on trust.
+
+        Raises:
+            LabelError: it is done.
+        """
+        if self.done:
+            raise LabelError("growing is done: there is nothing to answer")
+        after = replace(self, looks=self.looks + 1)
+        if self.one_by_one:
+            joined = self.shown if right else range(0)
+            wrong = 0 if right else self.wrong + 1
+            return replace(after, single=self.single + 1, wrong=wrong), joined
+        asked = self._asked
+        if not right:
+            return replace(after, miss=asked), range(0)
+        joined = range(self.good * self.page, self._page(asked).stop)
+        step = self.step * 2 if self.miss is None else self.step
+        return replace(after, good=asked + 1, step=step), joined
+
+    @property
+    def _at(self) -> int:
+        return self.good * self.page + self.single
+
+    @property
+    def _asked(self) -> int:
+        last = (self.total - 1) // self.page
+        if self.miss is None:
+            return min(self.good + self.step - 1, last)
+        return (self.good + self.miss) // 2
+
+    def _page(self, number: int) -> range:
+        return range(number * self.page, min((number + 1) * self.page, self.total))
+
+
+def joined_changes(
+    line: list[str], joined: range, shown: range, group: str, label: str | None
+) -> list[Change]:
+    """Return the changes that take crops into a group.
+
+    Args:
+        line: the crops in order of likeness.
+        joined: places of those that join.
+        shown: places of those that a person looked at; the others say that they came by trust.
+        group: full name of the group.
+        label: value of the group's label, where it has one.
+    """
+    changes = []
+    for place in joined:
+        grounds = None if place in shown else GROWN
+        changes.append(Change(GROUP, line[place], group, based_on=grounds))
+        if label is not None:
+            changes.append(Change("crop.label", line[place], label, based_on=grounds))
+    return changes

@@ -1,0 +1,61 @@
+"""How like crops are to one another, by the cosine of their vectors. Light: numpy only."""
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from discover.survey import Survey, SurveyError
+from discover.tables import column_to_vectors
+
+
+def nearest(
+    survey: Survey, embeddings: str, to: Collection[str], *, among: Collection[str]
+) -> pd.DataFrame:
+    """Return crops by their likeness to a reference, the most alike first.
+
+    Reads the vectors a shard at a time, so that memory holds one shard whatever the survey's size.
+
+    Args:
+        survey: the survey.
+        embeddings: the embeddings run.
+        to: the reference: one crop, such as one that is pinned, or the crops of a group, of which
+            the mean direction counts.
+        among: the crops to put in order; the reference itself is left out.
+
+    Returns:
+        `crop_id, similarity` (cosine, -1..1).
+
+    Raises:
+        SurveyError: none of the reference crops has a vector in that run.
+    """
+    wanted: set[str] = set(to)
+    reference: npt.NDArray[np.float32] | float = 0.0
+    for ids, unit in _unit_vectors(survey, embeddings):
+        reference = reference + unit[np.isin(ids, list(wanted))].sum(axis=0)
+    length = float(np.linalg.norm(reference))
+    if length == 0:
+        raise SurveyError(
+            f"none of the {len(wanted)} reference crops is in embeddings run {embeddings}: give "
+            "crops of that run"
+        )
+    chosen = set(among) - wanted
+    parts = []
+    for ids, unit in _unit_vectors(survey, embeddings):
+        keep = np.array([i in chosen for i in ids], bool)
+        likeness = unit[keep] @ (reference / length)
+        parts.append(pd.DataFrame({"crop_id": ids[keep], "similarity": likeness}))
+    line = pd.concat(parts, ignore_index=True)
+    return line.sort_values(["similarity", "crop_id"], ascending=[False, True], ignore_index=True)
+
+
+def _unit_vectors(
+    survey: Survey, embeddings: str
+) -> Iterator[tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]]:
+    table = survey.table("embeddings", embeddings)
+    for unit in table.units():
+        rows = table.read(["crop_id", "vector"], units=[unit])
+        vectors = column_to_vectors(rows)
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        yield np.array(rows["crop_id"].to_pylist(), object), vectors
