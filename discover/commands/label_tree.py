@@ -1,5 +1,7 @@
 """`discover label tree`: the subcategories, and what is done to them."""
 
+from pathlib import Path
+
 from cyclopts import App
 
 from classify.console import print_json, say
@@ -143,6 +145,29 @@ def remove(which: str, *, annotator: Annotator = None, survey: SurveyDir = HERE)
 
     with opened_labels(open_survey(survey)) as labels, labels.write() as writer:
         say_event(subcategories.remove(writer, which, By(annotator or user_name())))
+
+
+@tree.command(name="import")
+def bring(
+    file: Path,
+    *,
+    annotator: Annotator = None,
+    survey: SurveyDir = HERE,
+) -> None:
+    """Bring subcategories in; what is in the tree already stays.
+
+    Example: discover label tree import labels.csv
+
+    Parameters
+    ----------
+    file
+        A BIIGLE label tree (.zip); a CSV with path, or name and parent, of which further columns
+        are codes; or a list with a name or a path "A > B" a line.
+    """
+    from discover.tree_files import import_tree
+
+    with opened_labels(open_survey(survey)) as labels, labels.write() as writer:
+        say_event(import_tree(writer, file, By(annotator or user_name())))
 
 
 def _codes(given: list[str]) -> dict[str, str]:
