@@ -3,6 +3,7 @@
 from cyclopts import App
 
 from classify.console import configure, run
+from discover.commands.adapt import adapt
 from discover.commands.add import add
 from discover.commands.bursts import bursts
 from discover.commands.cluster import cluster
@@ -22,7 +23,7 @@ app = App(
     version_flags=["--version"],
 )
 configure(app, SETTINGS_FILE, "DISCOVER_", folder_option="--survey")
-for verb in (add, bursts, embed, cluster, explore, split, leaks, counts, demo, status):
+for verb in (add, bursts, embed, adapt, cluster, explore, split, leaks, counts, demo, status):
     app.command(verb)
 app.command(label)
 
