@@ -11,8 +11,10 @@ from discover.commands.counts import counts
 from discover.commands.demo import demo
 from discover.commands.embed import embed
 from discover.commands.explore import explore
+from discover.commands.export import export
 from discover.commands.label import label
 from discover.commands.leaks import leaks
+from discover.commands.report import report
 from discover.commands.split import split
 from discover.commands.status import status
 from discover.survey import SETTINGS_FILE
@@ -23,9 +25,23 @@ app = App(
     version_flags=["--version"],
 )
 configure(app, SETTINGS_FILE, "DISCOVER_", folder_option="--survey")
-for verb in (add, bursts, embed, adapt, cluster, explore, split, leaks, counts, demo, status):
+for verb in (
+    add,
+    bursts,
+    embed,
+    adapt,
+    cluster,
+    report,
+    explore,
+    split,
+    leaks,
+    counts,
+    demo,
+    status,
+):
     app.command(verb)
 app.command(label)
+app.command(export)
 
 
 def main() -> None:
