@@ -26,7 +26,7 @@ def over_cluster(
         workers: actors, of one CPU each; None takes one for each CPU of the cluster.
 
     Raises:
-        UserError: Ray is not installed.
+        UserError: Ray is not installed, or what a worker raised.
     """
     try:
         import ray.data
@@ -49,6 +49,8 @@ def over_cluster(
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors),
     )
     for row in done.iter_rows():
+        if row["error"]:
+            raise UserError(row["error"])
         yield int(row["frames"])
 
 
@@ -56,10 +58,18 @@ class _Actor:
     """A worker in a process of its own, on one CPU."""
 
     def __init__(self, job: Job) -> None:
+        self._job = job
+        self._worker: UnitWorker | None = None
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+        """Do units; an error that the user can mend is told in one line, not as Ray's traceback."""
         import torch
 
         torch.set_num_threads(1)
-        self._worker = UnitWorker(job)
-
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[int]]:
-        return {"frames": [self._worker.run(str(unit)) for unit in batch["unit"]]}
+        frames, error = 0, ""
+        try:
+            self._worker = self._worker or UnitWorker(self._job)
+            frames = sum(self._worker.run(str(unit)) for unit in batch["unit"])
+        except UserError as raised:
+            error = str(raised)
+        return {"frames": [frames], "error": [error]}

@@ -61,6 +61,13 @@ def test_the_main_job_without_a_classifier(images: Path, tmp_path: Path) -> None
         _run("embed", "--whole-frame", "--size", "64", "--json", DISCOVER_SURVEY=survey).stdout
     )
     assert made["crops"] == 16
+    part = ["embed", "--crops", "latest", "--size", "64", "--background", "mean", "--json"]
+    halves = [
+        json.loads(_run(*part, "--shard", f"{n}/2", "--survey", survey).stdout) for n in (2, 1)
+    ]
+    assert [half["run"] for half in halves] == [halves[0]["run"]] * 2 != [made["run"]] * 2
+    assert halves[1]["complete"]
+    assert (halves[1]["crops"], halves[1]["crops_run"]) == (16, made["crops_run"])
     found = _run("cluster", "--class", "frame", "--min-size", "4", "--survey", survey)
     assert "16 crops of class frame from 2 dives" in found.stdout
     assert "next: discover explore" in found.stdout
@@ -77,6 +84,9 @@ def test_the_main_job_without_a_classifier(images: Path, tmp_path: Path) -> None
         (["embed"], ["--model RUN", "--boxes COCO.json", "--whole-frame"]),
         (["embed", "--whole-frame"], ["--survey", "discover add"]),
         (["embed", "--whole-frame", "--boxes", "b.json"], ["--model", "--boxes", "--whole-frame"]),
+        (["embed", "--whole-frame", "--shard", "4/3"], ["--shard '4/3'", "from 1/8 to 8/8"]),
+        (["embed", "--whole-frame", "--pooled"], ["--pooled", "--model"]),
+        (["embed", "--crops", "latest"], ["no crops", "discover embed"]),
         (["cluster", "--class", "waste", "--min-size", "few"], ["--min-size 'few'", "auto"]),
         (["explore", "--survey", "nowhere"], ["--survey nowhere", "discover add"]),
     ],
@@ -85,7 +95,7 @@ def test_an_error_is_one_line_with_argument_value_and_remedy(
     tokens: list[str], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    if tokens[0] == "cluster":
+    if tokens[0] == "cluster" or "--crops" in tokens or "--shard" in tokens:
         (tmp_path / "survey.toml").touch()
     result = _run(*tokens, code=1)
     lines = [line for line in result.stderr.splitlines() if line.strip()]
