@@ -9,7 +9,7 @@ import pandas as pd
 
 from classify.ahead import over_cores
 from classify.images import ImageError
-from discover.crop_rows import by_frame, cut_of_row
+from discover.crop_rows import Row, by_frame, cut_of_row
 from discover.crops import crop_pixels
 from discover.embedders import EmbedConfig
 from discover.frame_image import FrameImage
@@ -48,7 +48,7 @@ def cut_crops(
     rows = crops.assign(place=range(len(crops))).to_dict("records")
     frames = list(by_frame([{str(k): v for k, v in row.items()} for row in rows]).values())
 
-    def cut(of_frame: list[dict[str, object]]) -> None:
+    def cut(of_frame: list[Row]) -> None:
         path = survey.frame_path(str(of_frame[0]["path"]))
         try:
             image = FrameImage(path)

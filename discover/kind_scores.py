@@ -111,14 +111,14 @@ def kinds_of_truth(crops: pd.DataFrame, truth: Path) -> pd.Series:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SurveyError(f"--truth {truth} is not a COCO file: {error!r}") from None
     by_file = dict(iter(objects.groupby(objects["image_id"].map(images)))) if len(objects) else {}
-    found = {}
+    found: dict[str, str] = {}
     for path, of_frame in crops.groupby("path"):
         there = by_file.get(PurePosixPath(str(path)).name)
         if there is not None:
             found |= _best_kinds(of_frame, there, names)
     if not found:
         raise SurveyError(f"--truth {truth} has no object that a crop of this run lies on")
-    return pd.Series(found, dtype=object)
+    return pd.Series(found)
 
 
 def _best_kinds(

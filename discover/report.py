@@ -6,7 +6,7 @@ import io
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -214,12 +214,15 @@ def _contact_sheets(
 def _sheet(
     title: str, typical: list[int], edge: list[int], sources: dict[int, str], crops: pd.DataFrame
 ) -> str:
-    pictures = [_picture(sources[row], crops.loc[row], "") for row in typical]
-    pictures += [_picture(sources[row], crops.loc[row], " class='edge'") for row in edge]
+    shown = [(row, "") for row in typical] + [(row, " class='edge'") for row in edge]
+    about = crops.loc[[row for row, _ in shown]].to_dict("records")
+    pictures = [
+        _picture(sources[row], crop, style) for (row, style), crop in zip(shown, about, strict=True)
+    ]
     return f"<h3>{html.escape(title)}</h3><div class='sheet'>{''.join(pictures)}</div>"
 
 
-def _picture(source: str, crop: pd.Series, style: str) -> str:
+def _picture(source: str, crop: dict[Any, Any], style: str) -> str:
     about = html.escape(
         f"dive {crop['dive']}, {Path(crop['path']).name}, score {crop['score']:.2f}"
     )

@@ -20,8 +20,8 @@ def map_figure(crops: pd.DataFrame) -> go.Figure:
     """
     shown = crops.sample(min(MOST_POINTS, len(crops)), random_state=0).sort_index()
     figure = styled_figure(height=560, title=_sampled("Map", len(shown), len(crops)))
-    for number, rows in shown.groupby("cluster"):
-        noise = number < 0
+    for number in sorted(set(shown["cluster"].tolist())):
+        rows, noise = shown[shown["cluster"] == number], number < 0
         figure.add_trace(
             go.Scattergl(
                 x=rows["x"],
@@ -37,14 +37,18 @@ def map_figure(crops: pd.DataFrame) -> go.Figure:
                 hovertemplate="%{fullData.name}, dive %{text}<extra></extra>",
             )
         )
+        if not noise:
+            figure.add_annotation(
+                x=rows["x"].median(),
+                y=rows["y"].median(),
+                text=f"<b>{number}</b>",
+                showarrow=False,
+                bgcolor="rgba(255,255,255,0.75)",
+                borderpad=1,
+            )
     figure.update_layout(showlegend=False)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
-    for number, rows in shown[shown["cluster"] >= 0].groupby("cluster"):
-        figure.add_annotation(
-            x=rows["x"].median(), y=rows["y"].median(), text=f"<b>{number}</b>", showarrow=False,
-            bgcolor="rgba(255,255,255,0.75)", borderpad=1,
-        )  # fmt: skip
     return figure
 
 

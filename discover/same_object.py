@@ -42,7 +42,7 @@ def _mutual(
     """Return the pairs of rows in different frames that are each other's nearest there."""
     likeness = unit[rows] @ unit[rows].T
     of_frame = [np.flatnonzero(frames == frame) for frame in pd.unique(frames)]
-    found = []
+    found: list[tuple[int, int]] = []
     for number, here in enumerate(of_frame):
         for there in of_frame[number + 1 :]:
             block = likeness[np.ix_(here, there)]
