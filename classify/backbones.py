@@ -77,10 +77,9 @@ class Trunk(nn.Module):
             backbone.set_input_size(img_size=size)  # type: ignore[operator]
         self.backbone = backbone
         self.channels = int(backbone.num_features)  # type: ignore[arg-type]
-        self._earlier: int | None = None
+        self._levels = levels
         if levels == 2:
-            self._earlier, more = _earlier_stage(backbone)
-            self.channels += more
+            self.channels += _earlier_stage(backbone)[1]
         mean, std = normalisation(backbone)
         grey = torch.tensor([mean, std]).view(2, 1, 3, 1, 1) * 255
         self.register_buffer("mean", grey[0], persistent=False)
@@ -93,14 +92,28 @@ class Trunk(nn.Module):
 
     def last_map(self, normalised: Tensor) -> Tensor:
         """Return the map of images that `normalised` made."""
-        if self._earlier is None:
+        if self._levels == 1:
             return feature_map(self.backbone, normalised)
-        last, earlier = self.backbone.forward_intermediates(  # type: ignore[operator]
-            normalised, indices=[self._earlier]
+        return self._with_earlier(normalised)[0]
+
+    def both_maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the map of images, uint8 RGB [n, h, w, 3], and the finer one of the stage before.
+
+        One pass gives both. In a transformer, whose maps are all alike, the second is as coarse.
+        """
+        parts = torch.split(images, batch_size(images.shape[1], images.shape[2]))
+        found = [self._with_earlier(self.normalised(part)) for part in parts]
+        return torch.cat([last for last, _ in found]), torch.cat([fine for _, fine in found])
+
+    def _with_earlier(self, normalised: Tensor) -> tuple[Tensor, Tensor]:
+        last, (earlier,) = self.backbone.forward_intermediates(  # type: ignore[operator]
+            normalised, indices=[_earlier_stage(self.backbone)[0]]
         )
         last = _as_map(self.backbone, normalised, last)
-        pooled = functional.adaptive_avg_pool2d(earlier[0], (last.shape[2], last.shape[3]))
-        return torch.cat([last, pooled.to(last.dtype)], dim=1)
+        if self._levels == 2:
+            pooled = functional.adaptive_avg_pool2d(earlier, (last.shape[2], last.shape[3]))
+            last = torch.cat([last, pooled.to(last.dtype)], dim=1)
+        return last, earlier
 
     def normalised(self, images: Tensor) -> Tensor:
         """Return uint8 images [n, h, w, 3] as the backbone wants them, float [n, 3, h, w]."""

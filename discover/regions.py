@@ -6,19 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from classify.classes import standard_name
-from classify.device import best_device, inference_precision, place
-from classify.images import Decoded, Pixels
-from classify.model import Classifier, as_batch, load_classifier
+from classify.device import place
+from classify.images import Decoded, Pixels, resize
+from classify.model import Classifier, load_classifier
 from classify.runs import file_hash
 from classify.stored import prepared
 from classify.vehicle import hide, learn_masks
+from discover.class_maps import ClassMaps, Seen, input_size
 from discover.crops import Cut, cut_from_rle, cut_region
-from discover.saliency import SaliencyConfig, find_regions, normalise
+from discover.saliency import (
+    Mask,
+    SaliencyConfig,
+    find_regions,
+    normalise,
+    read_calibration,
+    without_rivals,
+)
 from discover.survey import SurveyError
 
 WHOLE_FRAME = "frame"  # the class of crops that are whole frames
@@ -71,16 +79,18 @@ class RegionSource(Protocol):
 
 
 class ClassifierRegions:
-    """Regions of the predicted class, from the class activation map of the same forward pass."""
+    """Regions of the classes that a classifier sees, from maps of the same forward pass."""
 
     mode = "cam"
     given = False
 
     def __init__(self, model: Path, config: SaliencyConfig | None = None) -> None:
-        self._config = config or SaliencyConfig()
+        """Load the run `model`; None takes what `discover calibrate` stored, or the defaults."""
+        self._config = config or read_calibration(model)
         self._model: Classifier = load_classifier(model)
         place(self._model)
-        self.min_side = self._model.config.min_side
+        self._class_maps = ClassMaps(self._model, self._config)
+        self.min_side = round(self._model.config.min_side * max(1.0, *self._config.input_scale))
         self.model_hash: str | None = file_hash(model / "model.safetensors")
         self._vehicles: dict[str, npt.NDArray[np.bool_]] = {}
         self.key: dict[str, Any] = {"model": self.model_hash, "saliency": self._config.to_dict()}
@@ -98,54 +108,57 @@ class ClassifierRegions:
             self._vehicles = {path: mask for path, mask in found if mask is not None}
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
-        """Classify the frames and cut out the evidence for the class of each."""
-        seen = [self._model.prepare(frame.pixels) for frame in frames]
-        seen = [
-            hide(image, self._vehicles[path]) if path in self._vehicles else image
-            for path, image in zip(paths, seen, strict=True)
-        ]
-        maps, probabilities = self._forward(seen)
+        """Classify the frames and cut out the evidence for their classes."""
+        pixels = self.seen(paths, frames)
         return [
-            self._regions(frame, pixels, maps[i], probabilities[i])
-            for i, (frame, pixels) in enumerate(zip(frames, seen, strict=True))
+            self._regions(*of) for of in zip(frames, pixels, self.maps(paths, frames), strict=True)
         ]
 
-    @torch.inference_mode()
-    def _forward(
-        self, seen: list[Pixels]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        with inference_precision():
-            features = self._model.trunk(as_batch(seen, best_device()))
-        output = self._model.classify(features)
-        span = self._model.config.span(self._model.config.main_task)
-        probabilities = self._model.probabilities(output.logits)
-        return output.maps[:, span].cpu().numpy(), probabilities[:, span].cpu().numpy()
+    def maps(self, paths: list[str], frames: list[Decoded]) -> list[Seen]:
+        """Return probabilities and maps of the frames, see `ClassMaps`."""
+        return self._class_maps(lambda scale: self.seen(paths, frames, scale))
+
+    def seen(self, paths: list[str], frames: list[Decoded], scale: float = 1.0) -> list[Pixels]:
+        """Return the frames as the classifier sees them, at so many times its input size."""
+        return [
+            self._seen(frame.pixels, self._vehicles.get(path), scale)
+            for path, frame in zip(paths, frames, strict=True)
+        ]
+
+    def _seen(self, pixels: Pixels, vehicle: Mask | None, scale: float) -> Pixels:
+        x, y, w, h = self._model.window(pixels.shape[1], pixels.shape[0])
+        width, height = input_size(self._model.config.width, self._model.config.height, scale)
+        image = resize(pixels[y : y + h, x : x + w], width, height)
+        if vehicle is None:
+            return image
+        return hide(
+            image,
+            cv2.resize(vehicle.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+            > 0,
+        )
 
     def _regions(
         self,
         frame: Decoded,
         pixels: Pixels,
-        maps: npt.NDArray[np.float32],
-        probabilities: npt.NDArray[np.float32],
+        seen: Seen,
     ) -> list[Found]:
+        probabilities, maps = seen
         window = self._model.window(frame.width, frame.height)
         classes = self._model.config.heads[self._model.config.main_task]
-        found = []
-        for number in self._present(probabilities):
-            heat = _over_frame((normalise(maps[number]) * 255).astype(np.uint8), window, frame)
-            found += [
-                Found(classes[number], float(probabilities[number]), cut_region(mask, window), heat)
-                for mask in find_regions(maps[number], pixels, self._config)
-            ]
-        return found
-
-    def _present(self, probabilities: npt.NDArray[np.float32]) -> list[int]:
-        """Return the likeliest class; of a classifier with several labels a frame, all present."""
-        config = self._model.config
-        if config.multilabel:
-            thresholds = np.asarray(config.thresholds[config.span(config.main_task)])
-            return [int(i) for i in np.flatnonzero(probabilities >= thresholds)]
-        return [int(probabilities.argmax())]
+        found = [
+            (number, mask)
+            for number, of_class in maps.items()
+            for mask in find_regions(of_class, pixels, self._config)
+        ]
+        heats = {
+            number: _over_frame((normalise(of_class) * 255).astype(np.uint8), window, frame)
+            for number, of_class in maps.items()
+        }
+        return [
+            Found(classes[i], float(probabilities[i]), cut_region(mask, window), heats[i])
+            for i, mask in without_rivals(found, maps)
+        ]
 
 
 def _over_frame(
@@ -166,9 +179,11 @@ class BoxRegions:
     given = True
     model_hash = None
 
-    def __init__(self, coco: Path, *, min_side: int = 512) -> None:
+    def __init__(self, coco: Path, *, min_side: int = 512, option: str = "--boxes") -> None:
+        """Read the file; `option` is what errors call it."""
         self.min_side = min_side
-        data = _read_coco(coco)
+        self._option = option
+        data = _read_coco(coco, option)
         self.key: dict[str, Any] = {"boxes": file_hash(coco)}
         categories = {c["id"]: _class_of(c) for c in data["categories"]}
         self._size = {i["id"]: (int(i["width"]), int(i["height"])) for i in data["images"]}
@@ -181,7 +196,7 @@ class BoxRegions:
             name = categories.get(annotation["category_id"])
             if name is None:
                 raise SurveyError(
-                    f"--boxes {coco}: annotation {annotation.get('id')} has the unknown category "
+                    f"{option} {coco}: annotation {annotation.get('id')} has the unknown category "
                     f"{annotation['category_id']}"
                 )
             self._objects[annotation["image_id"]].append((name, annotation))
@@ -215,8 +230,8 @@ class BoxRegions:
             return []
         if self._size[image] != (frame.width, frame.height):
             raise SurveyError(
-                f"--boxes: {path} is {frame.width} x {frame.height} pixels, but the file says "
-                f"{self._size[image][0]} x {self._size[image][1]}"
+                f"{self._option}: {path} is {frame.width} x {frame.height} pixels, but the file "
+                f"says {self._size[image][0]} x {self._size[image][1]}"
             )
         found = []
         for name, annotation in self._objects[image]:
@@ -254,14 +269,14 @@ class WholeFrame:
         ]
 
 
-def _read_coco(path: Path) -> dict[str, Any]:
+def _read_coco(path: Path, option: str) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SurveyError(f"--boxes {path} cannot be read as JSON: {error}") from None
+        raise SurveyError(f"{option} {path} cannot be read as JSON: {error}") from None
     missing = [k for k in ("images", "annotations", "categories") if k not in data]
     if missing:
-        raise SurveyError(f"--boxes {path} is not a COCO file: {missing[0]!r} is missing")
+        raise SurveyError(f"{option} {path} is not a COCO file: {missing[0]!r} is missing")
     return dict(data)
 
 

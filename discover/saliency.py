@@ -1,46 +1,117 @@
-"""Where in a frame the evidence for a class lies: regions from class activation maps."""
+"""Where in a frame the evidence for a class lies: what is rare in it, and regions of maps."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from classify.effects import check
 from classify.images import Pixels
-from classify.runs import Config, RunError
+from classify.runs import Config, RunError, file_hash
+from discover.refine import refine_region
 
 Map = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-_REFINED_SIDE = 96  # pixels: a region is refined at this scale, which bounds the cost
-_SURROUND = 0.5  # of a region's longer side, all round: where its background is learned
-_LEAST_KEPT = 0.1  # of a region; a refinement that keeps less has found no object
+RARITY = "rarity"
+CALIBRATION_FILE = "saliency.json"  # in the folder of a classifier's run
+_SHRINKAGE = 0.3  # of the covariance towards the same variance in all directions
+_SMOOTH = 0.055  # of the rows: objects are larger than one position
+_SAME_PLACE = 0.5  # overlap from which two regions are one thing
 
 
 @dataclass(frozen=True)
 class SaliencyConfig(Config):
-    """How regions are cut out of a class activation map.
+    """How regions are found in a frame.
+
+    The threshold matters more than the method (Choe et al. 2020, arXiv:2001.07437).
 
     Attributes:
-        percentile: share of the frame, in percent, below the threshold. The threshold matters more
-            than the method, and percentiles beat fractions of the maximum (Choe et al. 2020,
-            arXiv:2001.07437).
-        regions: regions a frame at most, the strongest first.
+        method: "rarity": what is rare in the frame, weighed by the class; else a method of
+            `classify.explain`.
+        classes: "top" (the likeliest), "all" that reach `least`, or a number of classes a frame.
+        least: probability of a class that "all" takes.
+        input_scale: the maps are made at so many times the classifier's input size; of several, the
+            mean. Four times the work at 2.
+        flip: average the map with that of the mirror image.
+        centre: spread of the weight towards the middle, as a share of each side: pilots keep what
+            they look at off the border, where the padding of the network's layers looks rare. 0
+            weighs all places alike. Of "rarity" only.
+        peak: share of the map's peak that a region reaches, unless `percentile` is given.
+        percentile: share of the frame, in percent, below the threshold; 0 takes `peak`.
+        regions: regions of a class at most, the strongest first.
         weakest: a further region's peak must reach this share of the first one's.
-        refine: follow the object's edge, see `refine_region`.
+        refine: follow the object's edge, see `discover.refine`.
     """
 
-    percentile: float = 94.0
+    method: str = RARITY
+    classes: str = "top"
+    least: float = 0.2
+    input_scale: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    centre: float = 0.45
+    peak: float = 0.55
+    percentile: float = 0.0
     regions: int = 3
     weakest: float = 0.85
     refine: bool = True
 
     def __post_init__(self) -> None:
-        if not 0 < self.percentile < 100:
-            raise RunError(f"--percentile {self.percentile} must be between 0 and 100")
-        if self.regions < 1:
-            raise RunError(f"--regions {self.regions} must be at least 1")
+        check("--percentile", self.percentile, 0, 99.99)
+        check("--peak", self.peak, 0.01, 0.99)
+        check("--least", self.least, 0, 1)
+        check("--centre", self.centre, 0, 10)
+        check("--regions", self.regions, 1, 1000)
+        if not self.input_scale:
+            raise RunError("--input-scale: give at least one number, such as 1")
+        for scale in self.input_scale:
+            check("--input-scale", scale, 0.25, 4)
+        if self.classes not in ("top", "all") and not (
+            self.classes.isdecimal() and int(self.classes)
+        ):
+            raise RunError(f"--classes {self.classes!r} is none of top, all, or a number from 1")
+
+    @classmethod
+    def of_method(cls, method: str) -> Self:
+        """Return the defaults of a method: maps of the classifier alone want a percentile."""
+        return cls(method=method, percentile=0.0 if method == RARITY else 94.0)
+
+
+def read_calibration(model: Path) -> SaliencyConfig:
+    """Return what `discover calibrate` stored in the run folder `model`, else the defaults.
+
+    Raises:
+        RunError: it was made for other weights.
+    """
+    file = model / CALIBRATION_FILE
+    if not file.is_file():
+        return SaliencyConfig()
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    if stored["model_hash"] != file_hash(model / "model.safetensors"):
+        raise RunError(
+            f"--model {model}: {CALIBRATION_FILE} was made for other weights: run "
+            "`discover calibrate` again, or remove it"
+        )
+    return SaliencyConfig.from_dict(stored["saliency"])
+
+
+def choose_config(model: Path, *, method: str | None = None, **given: Any) -> SaliencyConfig:  # noqa: ANN401 - the fields of SaliencyConfig
+    """Return the settings for a classifier: what is given, else its calibration, else the defaults.
+
+    Args:
+        model: the run folder.
+        method: another method than the calibrated one has its own defaults.
+        given: fields of `SaliencyConfig`; None leaves a field as it is.
+    """
+    config = read_calibration(model)
+    if method is not None and method != config.method:
+        config = SaliencyConfig.of_method(method)
+    return replace(config, **{name: v for name, v in given.items() if v is not None})
 
 
 def normalise(activation: Map) -> Map:
@@ -49,6 +120,43 @@ def normalise(activation: Map) -> Map:
     if high - low < 1e-9:
         return np.zeros_like(activation)
     return (activation - low) / (high - low)
+
+
+def rarity(features: Map, *, centre: float = SaliencyConfig.centre) -> Map:
+    """Return how unlike the rest of its frame each position is.
+
+    An object is what is rare on the seabed round it. Measured by the Mahalanobis distance of each
+    position's features to those of the whole frame (the RX detector of Reed and Yu 1990,
+    doi 10.1109/29.60107), smoothed. It needs no labels, and so nothing that ties it to the dives
+    that a classifier was trained on.
+
+    Args:
+        features: [channels, rows, cols] of one frame, from a middle stage of a network.
+        centre: spread of the weight towards the middle, as a share of each side; 0 for none.
+
+    Returns:
+        float32 [rows, cols] in 0..1.
+    """
+    channels, rows, cols = features.shape
+    flat = features.reshape(channels, -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    covariance = flat @ flat.T / flat.shape[1]
+    variance = float(np.trace(covariance)) / channels
+    if variance < 1e-9:
+        return np.zeros((rows, cols), np.float32)
+    covariance[np.diag_indices(channels)] += _SHRINKAGE * variance
+    squared = (flat * np.linalg.solve(covariance, flat)).sum(axis=0)
+    distance = np.sqrt(np.maximum(squared, 0)).reshape(rows, cols)
+    smooth = normalise(cv2.GaussianBlur(distance, (0, 0), max(0.3, _SMOOTH * rows)))
+    return smooth * _towards_centre(rows, cols, centre) if centre else smooth
+
+
+def _towards_centre(rows: int, cols: int, spread: float) -> Map:
+    down, across = (
+        np.exp(-0.5 * ((np.arange(cells) + 0.5) / cells - 0.5) ** 2 / spread**2)
+        for cells in (rows, cols)
+    )
+    return np.outer(down, across).astype(np.float32)
 
 
 def find_regions(activation: Map, pixels: Pixels, config: SaliencyConfig) -> list[Mask]:
@@ -66,7 +174,11 @@ def find_regions(activation: Map, pixels: Pixels, config: SaliencyConfig) -> lis
     fine = cv2.resize(normalise(activation), (width, height), interpolation=cv2.INTER_CUBIC)
     if fine.max() <= 0:
         return []
-    above = fine >= np.percentile(fine, config.percentile)
+    fine = np.maximum(fine, 0)  # cubic interpolation swings below
+    level = (
+        np.percentile(fine, config.percentile) if config.percentile else config.peak * fine.max()
+    )
+    above = fine >= level
     numbered, found = ndimage.label(above)
     boxes = ndimage.find_objects(numbered)
     peaks = np.zeros(found, np.float32)
@@ -85,68 +197,30 @@ def find_regions(activation: Map, pixels: Pixels, config: SaliencyConfig) -> lis
     ]
 
 
-def refine_region(pixels: Pixels, activation: Map, mask: Mask, box: tuple[slice, slice]) -> Mask:
-    """Follow the edge of what stands out from its surroundings within a region.
-
-    The seabed round the region is described by a plane in each channel of CIELAB (lamps make it
-    brighter on one side) and by its spread. What differs from that, weighted by the activation, is
-    parted from the rest by Otsu's threshold (Otsu 1979). Doubles the overlap with true masks where
-    the region lies on an object, at 2 ms a region; GrabCut gains half of that at five times the
-    cost.
+def without_rivals(found: list[tuple[int, Mask]], maps: dict[int, Map]) -> list[tuple[int, Mask]]:
+    """Leave one region of those that different classes have in the same place.
 
     Args:
-        pixels: uint8 RGB [height, width, 3].
-        activation: float32 [height, width], 0..1.
-        mask: the region, bool [height, width].
-        box: its bounding box, as slices of rows and columns.
+        found: class and mask, bool [height, width], of each region of a frame.
+        maps: of each class.
 
     Returns:
-        The refined mask; `mask` itself where nothing stands out.
+        Those of `found`, in their order, that no region of a class with a stronger map there
+        overlaps by half.
     """
-    window = _widened(box, mask.shape)
-    rows, cols = mask[window].shape
-    scale = _REFINED_SIDE / max(rows, cols)
-    size = (max(8, round(cols * scale)), max(8, round(rows * scale)))
-    inside = cv2.resize(mask[window].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    if (~inside).sum() < 20 or not inside.any():
-        return mask
-    contrast = _contrast(cv2.resize(pixels[window], size, interpolation=cv2.INTER_AREA), inside)
-    evidence = contrast * np.maximum(cv2.resize(activation[window], size), 0)
-    if evidence[inside].max() <= 0:
-        return mask
-    kept = evidence > _otsu(evidence[inside])
-    kept &= cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    closed = cv2.morphologyEx(kept.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
-    if closed.sum() < _LEAST_KEPT * inside.sum():
-        return mask
-    refined = np.zeros_like(mask)
-    refined[window] = cv2.resize(closed, (cols, rows), interpolation=cv2.INTER_NEAREST) > 0
-    return refined if refined.any() else mask
+    if len(maps) < 2:
+        return found
+    strength = []
+    for number, mask in found:
+        fine = cv2.resize(maps[number], mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        strength.append(float(fine[mask].mean()))
+    kept: list[int] = []
+    for i in np.argsort(-np.array(strength), kind="stable"):
+        number, mask = found[i]
+        if all(number == found[k][0] or _overlap(mask, found[k][1]) < _SAME_PLACE for k in kept):
+            kept.append(int(i))
+    return [found[i] for i in sorted(kept)]
 
 
-def _widened(box: tuple[slice, slice], shape: tuple[int, ...]) -> tuple[slice, slice]:
-    margin = round(_SURROUND * max(side.stop - side.start for side in box))
-    rows, cols = (
-        slice(max(0, side.start - margin), min(limit, side.stop + margin))
-        for side, limit in zip(box, shape, strict=True)
-    )
-    return rows, cols
-
-
-def _contrast(pixels: Pixels, inside: Mask) -> Map:
-    """Return how many spreads each pixel is off the plane through the background's colours."""
-    lab = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32), (0, 0), 1)
-    rows, cols = np.mgrid[: inside.shape[0], : inside.shape[1]].astype(np.float32)
-    plane = np.stack([np.ones_like(rows), rows, cols], axis=2)
-    outside = ~inside
-    fitted, *_ = np.linalg.lstsq(plane[outside], lab[outside], rcond=None)
-    residual = lab - plane @ fitted
-    spread = residual[outside].std(axis=0) + 1  # one grey level: a flat background has no spread
-    return np.asarray(np.linalg.norm(residual / spread, axis=2), np.float32)
-
-
-def _otsu(values: Map) -> float:
-    top = float(values.max())
-    grey = np.clip(values * (255 / top), 0, 255).astype(np.uint8)
-    threshold, _ = cv2.threshold(grey.reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)
-    return float(threshold) * top / 255
+def _overlap(one: Mask, other: Mask) -> float:
+    return float((one & other).sum() / (one | other).sum())

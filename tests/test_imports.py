@@ -17,6 +17,7 @@ STAGES = {
     "frames",
     "bursts",
     "saliency",
+    "class_maps",
     "crops",
     "regions",
     "embed",
@@ -27,7 +28,8 @@ STAGES = {
     "predictions",
 }
 ALLOWED = {
-    "regions": {"saliency", "crops"},
+    "class_maps": {"saliency"},
+    "regions": {"saliency", "class_maps", "crops"},
     "embed": {"crops", "regions"},
     "cluster": {"project", "density"},
     "newcomers": {"project"},

@@ -26,8 +26,12 @@ def embed(
     flip: bool = True,
     way: str = "object",
     pooled: Annotated[bool, Parameter(negative=())] = False,
-    percentile: float = 94.0,
-    regions: int = 3,
+    method: str | None = None,
+    classes: str | None = None,
+    input_scale: tuple[float, ...] | None = None,
+    peak: float | None = None,
+    percentile: float | None = None,
+    regions: int | None = None,
     hide_overlay: bool = True,
     shard: str | None = None,
     engine: str = "local",
@@ -75,10 +79,21 @@ def embed(
     pooled
         Also keep the classifier's own map, averaged over each region, as a run beside the first:
         nearly free. Needs --model.
+    method
+        Where a class is: rarity (what is rare in the frame, weighed by the class), locator or cam
+        (the classifier's own maps), or one of pytorch-grad-cam: see `classify explain`. By default,
+        here and below, what `discover calibrate` has found best for the classifier.
+    classes
+        Classes of a frame: top (the likeliest), all (that have a probability of 0.2), or how many.
+    input_scale
+        Make the maps at so many times the classifier's input size; of several, the mean. 2 finds
+        smaller objects and takes four times as long.
+    peak
+        Share of the map's peak that a region reaches, if not --percentile.
     percentile
         Share of the frame, in percent, that is below the map's threshold.
     regions
-        Regions a frame at most.
+        Regions of a class in a frame at most.
     hide_overlay
         Leave out regions that are mostly vehicle or telemetry, which is found in each dive by what
         never moves in the picture. Boxes that were given stay as they are.
@@ -102,14 +117,23 @@ def embed(
     from discover.embed import EmbedConfig, Shard
     from discover.embed import embed as embed_crops
     from discover.regions import BoxRegions, ClassifierRegions, WholeFrame
-    from discover.saliency import SaliencyConfig
+    from discover.saliency import choose_config
     from discover.stored_regions import StoredRegions
 
     part = Shard.parse(shard) if shard is not None else None
     config = EmbedConfig(backbone, weights, size, context, background, flip, way)
     source: BoxRegions | ClassifierRegions | WholeFrame | StoredRegions
     if model is not None:
-        source = ClassifierRegions(model, SaliencyConfig(percentile=percentile, regions=regions))
+        chosen = choose_config(
+            model,
+            method=method,
+            classes=classes,
+            input_scale=input_scale,
+            peak=peak,
+            percentile=percentile if percentile is not None or peak is None else 0.0,
+            regions=regions,
+        )
+        source = ClassifierRegions(model, chosen)
     elif boxes is not None:
         source = BoxRegions(boxes)
         named = source.matched(opened.frames.read(["path"])["path"].to_pylist())

@@ -1,11 +1,24 @@
+import json
+from pathlib import Path
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classify.runs import RunError
-from discover.saliency import SaliencyConfig, find_regions, normalise
+from classify.errors import UserError
+from classify.runs import RunError, file_hash
+from discover.saliency import (
+    CALIBRATION_FILE,
+    SaliencyConfig,
+    choose_config,
+    find_regions,
+    normalise,
+    rarity,
+    without_rivals,
+)
 
 
 def _scene(bright: bool, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,7 +88,77 @@ def test_normalise_spans_zero_to_one() -> None:
     assert (scaled.min(), scaled.max()) == (0, 1)
 
 
-@pytest.mark.parametrize("wrong", [{"percentile": 0}, {"percentile": 100}, {"regions": 0}])
-def test_wrong_settings_name_the_option(wrong: dict[str, int]) -> None:
-    with pytest.raises(RunError, match=f"--{next(iter(wrong))}"):
+def test_the_peak_decides_how_large_a_region_is_and_a_percentile_goes_before_it() -> None:
+    pixels, _, coarse = _scene(bright=True)
+    sizes = [
+        find_regions(coarse, pixels, SaliencyConfig(refine=False, **given))[0].mean()
+        for given in ({"peak": 0.3}, {"peak": 0.8}, {"peak": 0.3, "percentile": 99})
+    ]
+    assert sizes[0] > sizes[1]
+    assert sizes[2] == pytest.approx(0.01, rel=0.1)
+
+
+def test_what_is_rare_in_the_frame_stands_out_whatever_the_scale_of_the_channels() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(12, 22, 32)).astype(np.float32)
+    features[3, 9:12, 20:23] += 6
+    found = rarity(features)
+    assert found.shape == (22, 32)
+    assert found.dtype == np.float32
+    assert 0 <= found.min() <= found.max() <= 1
+    row, column = np.unravel_index(found.argmax(), found.shape)
+    assert 9 <= row <= 11
+    assert 20 <= column <= 22
+    assert np.allclose(rarity(features * 50 + 7), found, atol=1e-3)
+
+
+def test_the_weight_towards_the_middle_can_be_left_out() -> None:
+    features = np.random.default_rng(0).normal(size=(8, 22, 32)).astype(np.float32)
+    features[:, 0, 0] += 20  # as padding makes the corner
+    assert rarity(features, centre=0).argmax() == 0
+    assert rarity(features, centre=0.2).argmax() != 0
+    assert not rarity(np.ones((8, 22, 32), np.float32)).any()
+
+
+def test_one_place_has_one_class() -> None:
+    left, right = np.zeros((2, 40, 60), bool)
+    left[10:20, 5:20], right[10:20, 40:55] = True, True
+    fish, bag = np.zeros((2, 40, 60), np.float32)
+    fish[left], fish[right], bag[right] = 0.9, 0.3, 0.8
+    found = [(0, left), (0, right), (1, right)]
+    kept = without_rivals(found, {0: fish, 1: bag})
+    assert [number for number, _ in kept] == [0, 1]
+    assert kept[0][1] is left
+    assert without_rivals(found, {0: fish}) == found  # regions of one class are not rivals
+
+
+def test_what_is_given_goes_before_what_was_calibrated(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    assert choose_config(tmp_path) == SaliencyConfig()
+    stored = {"saliency": SaliencyConfig(peak=0.7, regions=2).to_dict()}
+    stored["model_hash"] = file_hash(tmp_path / "model.safetensors")
+    (tmp_path / CALIBRATION_FILE).write_text(json.dumps(stored))
+    assert choose_config(tmp_path) == SaliencyConfig(peak=0.7, regions=2)
+    assert choose_config(tmp_path, regions=5, peak=None) == SaliencyConfig(peak=0.7, regions=5)
+    assert choose_config(tmp_path, method="cam") == SaliencyConfig.of_method("cam")
+    (tmp_path / "model.safetensors").write_bytes(b"others")
+    with pytest.raises(RunError, match="made for other weights: run `discover calibrate` again"):
+        choose_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"percentile": 100},
+        {"regions": 0},
+        {"peak": 0},
+        {"classes": "0"},
+        {"classes": "few"},
+        {"input_scale": ()},
+        {"input_scale": (9,)},
+    ],
+)
+def test_wrong_settings_name_the_option(wrong: dict[str, Any]) -> None:
+    option = next(iter(wrong)).replace("_", "-")
+    with pytest.raises(UserError, match=f"--{option}"):
         SaliencyConfig(**wrong)
