@@ -24,11 +24,13 @@ from clusterings import clusterings, score
 from pycocotools import mask as coco
 from record import record
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from sklearn.preprocessing import normalize
 
 from classify.model import Classifier, ModelConfig
 from classify.runs import Run
+from classify.settings import TrainConfig
+from classify.train import train
 from discover.adapt import AdaptConfig, adapt
 from discover.bursts import find_bursts
 from discover.crop_rows import by_frame, cut_of_row
@@ -36,7 +38,8 @@ from discover.embed import EmbedConfig, embed
 from discover.embedders import PooledEmbedder
 from discover.frame_image import FrameImage
 from discover.frames import add_frames
-from discover.regions import BoxRegions
+from discover.kind_scores import kinds_of_truth
+from discover.regions import BoxRegions, ClassifierRegions, WholeFrame
 from discover.stored_regions import StoredRegions
 from discover.survey import Survey, crop_id, open_survey
 from discover.tables import column_to_vectors
@@ -212,11 +215,9 @@ def oracle(work: Path, seeds: int) -> None:
         + ["", ""]
     )
     types_of = types.groupby("element")["type"].nunique()
-    header = ["what is embedded"]
-    header += [f"{e}{b}" for e in ("waste", "fauna", "both") for b in ("", ", balanced")]
     record(
         "True masks: the nearest in another video has the same type",
-        header,
+        HEADER,
         rows,
         f"{(types['element'] == 'waste').sum()} waste objects of {types_of['waste']} types, "
         f"{(types['element'] == 'fauna').sum()} fauna of {types_of['fauna']}. EfficientNet-Lite0 "
@@ -241,6 +242,8 @@ def _clusters(
     record(title, CLUSTER_HEADER, rows, CLUSTER_NOTE)
 
 
+HEADER = ["what is embedded", "waste", "waste, balanced", "fauna", "fauna, balanced", "both",
+          "both, balanced"]  # fmt: skip
 CLUSTER_HEADER = ["vectors", "clustering", "clusters", "coverage", "AMI type", "AMI video",
                   "at 100 %", "at 90 %", "at 80 %"]  # fmt: skip
 CLUSTER_NOTE = (
@@ -271,12 +274,76 @@ def cluster_rows(
     return rows
 
 
+def full(work: Path, seeds: int) -> None:
+    """Find the objects too: by a classifier of the other folds' videos and its own maps."""
+    _, boxes, _ = oracle_survey(work)
+    frames = pd.read_csv(TRASHCAN / "frames.csv", dtype={"video": str})
+    frames["path"] = [str(TRASHCAN / "images" / name) for name in frames["image"]]
+    labelled = frames.dropna(subset=["element"])
+    parts = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    found, counts = [], []
+    for fold, (known, _) in enumerate(
+        parts.split(labelled, labelled["element"], labelled["video"])
+    ):
+        others = labelled.iloc[known]
+        model = _trained(work / f"fold{fold}", others)
+        asked = frames[~frames["video"].isin(others["video"])]
+        objects, cut = _found_in(work / f"fold{fold}", model, asked, boxes)
+        counts.append((cut, len(objects.table)))
+        found.append(objects)
+    everything = Objects(
+        pd.concat([o.table for o in found], ignore_index=True),
+        np.concatenate([o.vectors for o in found]),
+    )
+    on_object = [f"{matched / cut:.2f}" for cut, matched in counts]
+    record(
+        "Own maps: the nearest in another video has the same type",
+        HEADER,
+        [row_of("object by the classifier's own map", everything)],
+        f"Classifiers of the other folds' videos. {len(everything.table)} of "
+        f"{sum(cut for cut, _ in counts)} crops lie on an object with a type (IoU >= 0.1), "
+        f"by fold {', '.join(on_object)}. Range: the videos asked from, in three folds.",
+    )
+    rows = []
+    for element in ELEMENTS:
+        table = everything.table[everything.table["element"] == element]
+        vectors = everything.vectors[table.index.to_numpy()]
+        rows += cluster_rows(element, vectors, table["type"], table["video"], seeds)
+    record("TrashCan, own maps, every crop on an object", CLUSTER_HEADER, rows, CLUSTER_NOTE)
+
+
+def _trained(folder: Path, labelled: pd.DataFrame) -> Path:
+    """Train a classifier as `classify train elements` does."""
+    run = folder / "elements"
+    if not (run / "model.safetensors").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        labels = folder / "labels.csv"
+        columns = {"path": "image", "element": "label", "video": "dive"}
+        labelled[list(columns)].rename(columns=columns).to_csv(labels, index=False)
+        train(labels, run, config=TrainConfig(final=True))
+    return run
+
+
+def _found_in(folder: Path, model: Path, frames: pd.DataFrame, boxes: Path) -> tuple[Objects, int]:
+    """Return the crops of frames that lie on an object with a type, and how many there are."""
+    survey = open_survey(folder / "survey", create=True)
+    dives = folder / "dives.csv"
+    frames[["image", "video"]].rename(columns={"video": "dive"}).to_csv(dives, index=False)
+    add_frames(survey, [Path(path) for path in frames["path"]], dive_from=str(dives))
+    run = embed(survey, ClassifierRegions(model), config=BEST)
+    crops = survey.sql(
+        'select crop_id, frame_id, "class" as element, dive as video, path, width, height, x, y, '
+        "w, h, mask from crops join frames using (frame_id) where \"class\" in ('waste', 'fauna')",
+        crops=survey.crops_of(run),
+    )
+    kinds = kinds_of_truth(crops, boxes).rename("type")
+    table = crops.merge(kinds, left_on="crop_id", right_index=True)
+    return vectors_of(survey, run, table.sort_values("crop_id", ignore_index=True)), len(crops)
+
+
 def fish(work: Path, seeds: int) -> None:
     survey = open_survey(work / "fish", create=True)
     add_frames(survey, [DATA / "fish4knowledge"])
-    rows = []
-    from discover.regions import WholeFrame
-
     run = embed(survey, WholeFrame())
     stored = survey.table("embeddings", run.name).read()
     crops = survey.crops_of(run).read(["crop_id", "frame_id"]).to_pandas()
@@ -289,7 +356,11 @@ def fish(work: Path, seeds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parts: dict[str, Callable[[Path, int], None]] = {"oracle": oracle, "fish": fish}
+    parts: dict[str, Callable[[Path, int], None]] = {
+        "oracle": oracle,
+        "full": full,
+        "fish": fish,
+    }
     parser.add_argument("parts", nargs="*", choices=[*parts, []], default=[])
     parser.add_argument("--work", type=Path, help="keeps surveys and embeddings")
     parser.add_argument("--seeds", type=int, default=2)

@@ -31,7 +31,7 @@ from discover.sweep_figure import sweep_figure
 
 REPORT_FILE = "report.html"
 MOST_CLUSTERS = 60  # that are pictured
-TYPICAL, EDGE, NOISE = 8, 4, 24  # pictures
+TYPICAL, EDGE, NOISE = 7, 3, 20  # pictures; ten stand in a row
 _LOOK = EmbedConfig(size=112, background="keep", context=0.25)
 _QUALITY = 78
 _STABLE = 0.85  # AMI: below it, a cluster may be gone with the next seed
@@ -69,7 +69,7 @@ def write_report(
     parts: list[Part] = [_header(run), *_trust(run)]
     if scores is not None:
         parts += _kinds(scores[1], scores[0])
-    parts.append("<h2>Map</h2>")
+    parts.append("<h2>Where they lie</h2>")
     parts += [map_figure(crops), dives_figure(crops)]
     parts += _contact_sheets(survey, run, crops, progress)
     parts += _how_chosen(survey, run)
@@ -127,10 +127,12 @@ def _header(run: Run) -> str:
     cards = [
         (str(counts["clusters"]), "clusters", False),
         (f"{clustered:,}", f"crops of {counts['dives']} dives clustered", False),
-        (f"{counts['inherited']:,}", "more of the same scenes take after them", False),
+        (f"{counts['inherited']:,}", "more, of the same scenes", False),
         (f"{counts['noise'] / clustered:.0%}", "in no cluster", counts["noise"] > clustered / 2),
         (f"{counts['largest_share']:.0%}", "in the largest", counts["largest_share"] > 0.5),
     ]
+    if not counts["inherited"]:
+        del cards[2]
     return (
         f"<h1>Kinds of {name}</h1><p class='quiet'><code>clusters/{html.escape(run.name)}</code>, "
         f"from <code>embeddings/{html.escape(run.info['parents']['embeddings'])}</code>, "
@@ -252,7 +254,7 @@ def _how_chosen(survey: Survey, run: Run) -> list[Part]:
 
 _STYLE = """<style>
 h3 { font-size: 15px; margin: 18px 0 6px; }
-.sheet { display: flex; flex-wrap: wrap; gap: 6px; }
+.sheet { display: flex; min-height: 112px; flex-wrap: wrap; gap: 6px; }
 .sheet img { border-radius: 6px; display: block; }
 .sheet img.edge { outline: 2px dashed #9fb4bf; outline-offset: -2px; }
 </style>"""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from discover.sweep import LARGEST_SHARE, STABLE
@@ -45,10 +46,14 @@ def sweep_figure(curve: pd.DataFrame) -> "Figure":
                 )
             )
     chosen = curve[curve["chosen"]].iloc[0]
-    figure.add_vline(
-        x=int(chosen["min_size"]),
-        line_dash="dot",
-        annotation_text=f"taken: {chosen['min_size']}, {chosen['clusters']} clusters",
+    figure.add_vline(x=int(chosen["min_size"]), line_dash="dot")
+    figure.add_annotation(
+        x=np.log10(chosen["min_size"]),  # of a logarithmic axis, unlike a line's
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+        text=f"taken: {chosen['min_size']}, {chosen['clusters']} clusters",
     )
     figure.add_hline(y=STABLE, line_dash="dot", line_color="grey", annotation_text="stable")
     figure.update_layout(
