@@ -32,7 +32,7 @@ ACTIONS = {
 }
 MOVES = ("move", "merge", "split")  # after these the groups are others
 _MARKS = {"reject": REJECTED, "indeterminate": INDETERMINATE}
-_BURST = "burst/"  # + the keyframe's crop: grounds of what a label was taken over from
+BURST = "burst/"  # + the keyframe's crop: grounds of what a label was taken over from
 
 
 @dataclass(frozen=True)
@@ -165,5 +165,5 @@ def _with_bursts(
     own = {s.key for s in writer.standing([field], set(following) - given) if s.is_direct}
     for crop, source in following.items():
         if crop not in own and not (crop in given and each_seen):
-            by_crop[crop] = replace(by_crop[source], key=crop, based_on=_BURST + source)
+            by_crop[crop] = replace(by_crop[source], key=crop, based_on=BURST + source)
     return [c for c in changes if not c.field.startswith("crop.")] + list(by_crop.values())

@@ -28,7 +28,9 @@ from discover.tree import (
     used_ids,
 )
 
-__all__ = ["By", "Conflict", "Event", "LabelError", "Labels", "in_words", "name_changes"]
+__all__ = [
+    "By", "Conflict", "Event", "LabelError", "Labels", "in_words", "label_changes", "name_changes",
+]  # fmt: skip
 
 _NAMES = ["crop_id", "name", "origin", "event_id"]
 _DECIDED = [
@@ -141,7 +143,10 @@ class Labels:
         }
         given["based_on"] = table["based_on"].where(table["based_on"].notna(), given["based_on"])
         table = table.rename(columns={"key": "crop_id"}).assign(**words, **given)
-        return table[_DECIDED].astype(_TYPES)
+        table = table[_DECIDED].astype(_TYPES)
+        for name in ("subcategory", "qualifier", "path", "based_on"):
+            table[name] = _or_none(table[name])
+        return table
 
     def tree(self) -> Tree:
         """Return the subcategories as they stand."""
@@ -207,7 +212,7 @@ def name_changes(
     value: str | None = None
     changes: list[Change] = []
     if name is not None and crop_ids:
-        value, changes = _value_of(Tree.read(reader), name)
+        value, changes = label_changes(Tree.read(reader), name)
     sure = confidence if isinstance(confidence, Mapping) else None
     for crop in crop_ids:
         one = sure.get(crop) if sure is not None else confidence
@@ -237,9 +242,21 @@ def _frame(
     return table.sort_values("key", ignore_index=True)
 
 
-def _value_of(tree: Tree, name: str) -> tuple[str, list[Change]]:
-    """Return the value of the label `name`, and the changes that put it into the tree."""
-    *above, last = name.split(SEPARATOR)
+def _or_none(values: pd.Series) -> pd.Series:
+    """Return values of which what is missing is None and not a number."""
+    kept = [None if missing else v for v, missing in zip(values, values.isna(), strict=True)]
+    return pd.Series(kept, index=values.index, dtype=object)
+
+
+def label_changes(tree: Tree, label: str) -> tuple[str, list[Change]]:
+    """Return the value of a label (a name, a path, a mark), and what puts it into the tree.
+
+    Raises:
+        LabelError: see `Labels.name`.
+    """
+    if label in MARKS:
+        return label, []
+    *above, last = label.split(SEPARATOR)
     bare, qualifier = split_qualifier(checked_name(last))
     names = (*map(checked_name, above), bare)
     node = tree.find(SEPARATOR.join(names))

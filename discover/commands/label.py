@@ -1,8 +1,9 @@
 """`discover label`: verdicts without the page, undo and redo, the history."""
 
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from classify.console import print_json, say
 from discover.commands.label_tree import tree
@@ -126,6 +127,52 @@ def log(
         say(f"{event.event_id:>6}  {event.time_utc:%Y-%m-%d %H:%M:%S}  {line(event)}")
     if not events:
         say("nothing was decided yet" if crop is None else f"nothing was decided on crop {crop}")
+
+
+@label.command(name="import")
+def bring(
+    file: Path,
+    *,
+    format: str | None = None,
+    annotator: Annotator = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    survey: SurveyDir = HERE,
+    as_json: Json = False,
+) -> None:
+    """Bring in labels from a file that `discover export` or another tool wrote.
+
+    Crops are found by their id, or by image and box. What a person decided here stays; after an
+    error in any row nothing of the file is kept.
+
+    Example: discover label import annotations.csv --format biigle
+
+    Parameters
+    ----------
+    file
+        The file, or the folder.
+    format
+        csv, parquet, coco, yolo, ifdo, biigle, coralnet, fathomnet, darwin-core or folders; by
+        default told from the file.
+    annotator
+        Who decided, where the file does not say; by default the user.
+    overwrite
+        Let the file win over what a person decided here.
+    """
+    from discover.export import format_of
+    from discover.label_import import import_labels
+
+    opened, chosen = open_survey(survey), format_of(file, format)
+    by = By(annotator or user_name(), based_on=file.name)
+    with opened_labels(opened) as labels, labels.write() as writer:
+        done = import_labels(writer, opened, chosen.read(file), by, overwrite=overwrite)
+    crops = sum(event.crops for event in done.events)
+    if as_json:
+        print_json({"rows": done.rows, "crops": crops, "events": len(done.events),
+                    "kept": done.kept})  # fmt: skip
+        return
+    say(f"{done.rows:,} labels read, {crops:,} crops changed")
+    if done.kept:
+        say(f"{len(done.kept):,} crops keep what a person decided here: --overwrite changes them")
 
 
 def _turn(

@@ -1,0 +1,78 @@
+"""`discover export`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from classify.console import print_json, say
+from discover.commands.options import HERE, Json, SurveyDir
+from discover.survey import open_survey
+
+
+def export(
+    format: Literal[
+        "csv",
+        "parquet",
+        "coco",
+        "yolo",
+        "ifdo",
+        "biigle",
+        "coralnet",
+        "fathomnet",
+        "darwin-core",
+        "folders",
+    ],
+    *,
+    out: Path,
+    class_name: Annotated[str | None, Parameter(name="--class")] = None,
+    people_only: Annotated[bool, Parameter(negative=())] = False,
+    survey: SurveyDir = HERE,
+    as_json: Json = False,
+) -> None:
+    """Write the labels for another tool; `discover label import` reads each format again.
+
+    Boxes and masks are in pixels of the original images.
+
+    Example: discover export coco --out labels.json
+
+    Parameters
+    ----------
+    format
+        csv, parquet: everything known of each crop. coco, yolo: for training detectors. folders:
+        crops as files. ifdo, biigle, coralnet, fathomnet: for those tools. darwin-core: fauna for
+        OBIS, an occurrence a keyframe.
+    out
+        File to write; a folder for yolo, biigle, coralnet and folders.
+    class_name
+        Only crops of this class.
+    people_only
+        Leave out what only a machine suggested.
+    """  # fmt: skip
+    from discover.export import FORMATS
+    from discover.export.records import read_records
+
+    opened, chosen = open_survey(survey), FORMATS[format]
+    check_out(out, chosen.ending)
+    records = read_records(opened, class_name=class_name, people=people_only)
+    notes = chosen.write(records, out)
+    if as_json:
+        print_json({"out": str(out), "labels": len(records.table), "notes": notes})
+        return
+    for note in notes:
+        say(f"note: {note}")
+    say(f"{len(records.table):,} labels of {records.table['image'].nunique():,} images: {out}")
+
+
+def check_out(out: Path, ending: str) -> None:
+    """Check, before the work, that `out` is what the format writes.
+
+    Raises:
+        LabelError: it has another ending, or is a file where a folder is written, or not empty.
+    """
+    from discover.database import LabelError
+
+    if ending and out.suffix.lower() != ending:
+        raise LabelError(f"--out {out} must end in {ending}")
+    if not ending and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise LabelError(f"--out {out} must be a new or empty folder")

@@ -1,0 +1,185 @@
+"""Darwin Core Archive for OBIS and GBIF: occurrences of fauna, one a keyframe.
+
+Terms: https://dwc.tdwg.org/terms/ and the OBIS manual. Waste is no taxon and is left out. Frames
+that repeat a scene are left out too, so that one animal is one occurrence for each scene.
+"""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from classify.runs import write_atomic
+from discover.database import LabelError
+from discover.export.records import Records
+from discover.export.rows import LabelRow, time
+from discover.qualifiers import with_qualifier
+from discover.survey import SurveyError
+from discover.tree import SEPARATOR
+
+CLASS = "fauna"
+TERMS = (
+    "occurrenceID", "eventID", "eventDate", "decimalLatitude", "decimalLongitude", "geodeticDatum",
+    "minimumDepthInMeters", "maximumDepthInMeters", "scientificName", "scientificNameID",
+    "identificationQualifier", "higherClassification", "occurrenceStatus", "basisOfRecord",
+    "identifiedBy", "dateIdentified", "identificationVerificationStatus",
+    "identificationReferences", "associatedMedia", "dynamicProperties",
+)  # fmt: skip
+_DWC = "http://rs.tdwg.org/dwc/terms/"
+_TEXT = "http://rs.tdwg.org/dwc/text/"
+_LSID = "urn:lsid:marinespecies.org:taxname:"
+_VERIFIED = {"human": "ValidatedByHuman", "machine": "PredictedByMachine"}
+_CORE = "occurrence.txt"
+_SAME = (2000, 1, 1, 0, 0, 0)  # the time of the parts: the same labels give the same file
+
+
+def write_darwin_core(records: Records, out: Path) -> list[str]:
+    """Write the archive (.zip) of the fauna in frames that stand for their scene.
+
+    Raises:
+        SurveyError: no crop of fauna has a name.
+    """
+    fauna = [row for row in records.rows() if row["class"] == CLASS]
+    rows = [row for row in fauna if row["burst_id"] is None or row["keyframe"]]
+    if not rows:
+        raise SurveyError(f"no crop of class {CLASS!r} in a keyframe has a name: name some first")
+    held = io.StringIO()
+    table = csv.writer(held, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    table.writerow(TERMS)
+    table.writerows(_occurrence(records, row) for row in rows)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as parts:
+        for name, text in (
+            ("meta.xml", _meta()),
+            ("eml.xml", _eml(records.name)),
+            (_CORE, held.getvalue()),
+        ):
+            parts.writestr(zipfile.ZipInfo(name, _SAME), text)
+    write_atomic(out, archive.getvalue())
+    return [*records.left_out(), *_notes(records, rows, len(fauna))]
+
+
+def read_darwin_core(file: Path) -> Iterator[LabelRow]:
+    """Yield the labels of an archive that `write_darwin_core` made; it knows the crops by id.
+
+    Raises:
+        LabelError: it is none, or a row does not say which crop it is of.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            text = archive.read(_CORE).decode()
+    except (OSError, KeyError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+        raise LabelError(
+            f"FILE {file} is no Darwin Core archive of occurrences: {error}"
+        ) from error
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+    for row in rows:
+        place = f"FILE {file}: row {rows.line_num} of {_CORE}"
+        yield _label(row, place)
+
+
+def _label(row: dict[str, str], place: str) -> LabelRow:
+    try:
+        about = json.loads(row["dynamicProperties"])
+        crop = str(about["crop_id"])
+        above = row["higherClassification"].split("|") if row["higherClassification"] else []
+        name = with_qualifier(row["scientificName"], row["identificationQualifier"] or None)
+        human = row["identificationVerificationStatus"] == _VERIFIED["human"]
+    except (KeyError, ValueError, TypeError) as error:
+        raise LabelError(f"{place} does not say which crop it is of: {error}") from error
+    taxon = row.get("scientificNameID") or ""
+    return LabelRow(
+        place,
+        SEPARATOR.join([*above, name]),
+        crop,
+        annotator=row.get("identifiedBy") or None,
+        origin="human" if human else "machine",
+        time=time(row.get("dateIdentified"), place),
+        confidence=about.get("confidence"),
+        based_on=about.get("based_on"),
+        codes={"AphiaID": taxon.removeprefix(_LSID)} if taxon.startswith(_LSID) else {},
+    )
+
+
+def _occurrence(records: Records, row: dict[str, Any]) -> list[Any]:
+    *above, name = records.tree.path(row["subcategory"])
+    aphia = records.tree.nodes[row["subcategory"]].codes.get("AphiaID")
+    kept = ("crop_id", "score", "confidence", "based_on", "cluster", "burst_id", "sha256",
+            "x", "y", "w", "h")  # fmt: skip
+    values = {
+        "occurrenceID": f"{records.name}:{row['crop_id']}",
+        "eventID": row["dive"],
+        "eventDate": row["time_utc"].isoformat() if row["time_utc"] else "",
+        "decimalLatitude": row["lat"],
+        "decimalLongitude": row["lon"],
+        "geodeticDatum": "EPSG:4326" if row["lat"] is not None else "",
+        "minimumDepthInMeters": row["depth_m"],
+        "maximumDepthInMeters": row["depth_m"],
+        "scientificName": name,
+        "scientificNameID": f"{_LSID}{aphia}" if aphia else "",
+        "identificationQualifier": row["qualifier"],
+        "higherClassification": "|".join(above),
+        "occurrenceStatus": "present",
+        "basisOfRecord": "MachineObservation",
+        "identifiedBy": row["annotator"],
+        "dateIdentified": row["created_at"],
+        "identificationVerificationStatus": _VERIFIED[row["status"]],
+        "identificationReferences": row["model_hash"] and f"model sha256:{row['model_hash']}",
+        "associatedMedia": row["image"],
+        "dynamicProperties": json.dumps(
+            {k: row[k] for k in kept if row[k] is not None}, ensure_ascii=False
+        ),
+    }  # fmt: skip
+    return ["" if values[term] is None else values[term] for term in TERMS]
+
+
+def _notes(records: Records, rows: list[dict[str, Any]], fauna: int) -> list[str]:
+    notes = []
+    if len(rows) < fauna:
+        notes.append(f"{fauna - len(rows)} crops of frames that repeat a scene are left out")
+    if all(row["burst_id"] is None for row in rows):
+        notes.append("no bursts are known: every frame is an occurrence; run `discover bursts`")
+    for what, term in (("time_utc", "eventDate"), ("lat", "decimalLatitude")):
+        missing = sum(row[what] is None for row in rows)
+        if missing:
+            notes.append(f"{missing} occurrences lack {term}, which OBIS requires")
+    named = {row["subcategory"] for row in rows}
+    bare = sorted(
+        records.tree.text(i) for i in named if "AphiaID" not in records.tree.nodes[i].codes
+    )
+    if bare:
+        notes.append(f"{len(bare)} names, such as {bare[0]!r}, have no AphiaID")
+    return notes
+
+
+def _meta() -> str:
+    root = ElementTree.Element("archive", {"xmlns": _TEXT, "metadata": "eml.xml"})
+    core = ElementTree.SubElement(
+        root,
+        "core",
+        {
+            "encoding": "UTF-8", "fieldsTerminatedBy": "\\t", "linesTerminatedBy": "\\n",
+            "fieldsEnclosedBy": '"', "ignoreHeaderLines": "1", "rowType": f"{_DWC}Occurrence",
+        },
+    )  # fmt: skip
+    files = ElementTree.SubElement(core, "files")
+    ElementTree.SubElement(files, "location").text = _CORE
+    ElementTree.SubElement(core, "id", {"index": "0"})
+    for index, term in enumerate(TERMS):
+        ElementTree.SubElement(core, "field", {"index": str(index), "term": _DWC + term})
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _eml(name: str) -> str:
+    """Return the least that an archive says of itself; the publisher adds to it."""
+    about = {"packageId": name, "system": "http://gbif.org", "scope": "system"}
+    about["xmlns:eml"] = "eml://ecoinformatics.org/eml-2.1.1"
+    root = ElementTree.Element("eml:eml", about)
+    dataset = ElementTree.SubElement(root, "dataset")
+    title = ElementTree.SubElement(dataset, "title")
+    title.text = f"Occurrences of fauna in the imagery of {name}"
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
