@@ -6,6 +6,7 @@ from classify.console import configure, run
 from discover.commands.adapt import adapt
 from discover.commands.add import add
 from discover.commands.bursts import bursts
+from discover.commands.calibrate import calibrate
 from discover.commands.cluster import cluster
 from discover.commands.counts import counts
 from discover.commands.demo import demo
@@ -28,6 +29,7 @@ configure(app, SETTINGS_FILE, "DISCOVER_", folder_option="--survey")
 for verb in (
     add,
     bursts,
+    calibrate,
     embed,
     adapt,
     cluster,
