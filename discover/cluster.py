@@ -49,7 +49,7 @@ class ClusterConfig(Config):
         components: dimensions kept by PCA.
         dimensions: dimensions of each UMAP layout.
         neighbors: UMAP's neighbourhood.
-        seed: seed of PCA, UMAP and k-means.
+        seed: seed of UMAP, k-means and the draw of landmarks.
         within_run: only crops of one cluster of this earlier run; None takes all of the class.
         within_cluster: number of that cluster.
     """

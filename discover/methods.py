@@ -12,9 +12,8 @@ from discover.sweep import LARGEST_SHARE, Finder
 
 METHODS = ("umap", "pca-hdbscan", "pca-kmeans")
 
-_LAYOUTS = 8  # UMAP layouts that make a consensus; two halves of them tell how stable it is
-_LAYOUTS_OF_MANY = 4  # of more than `_MANY` vectors, which need fewer: each layout holds better
-_MANY = 10_000
+_LAYOUTS = {2_000: 16, 10_000: 8}  # UMAP layouts of a consensus, up to so many vectors
+_FEWEST_LAYOUTS = 4  # of more vectors, each of whose layouts holds better
 _SEEDS = 3  # of k-means
 
 
@@ -60,7 +59,8 @@ def finders(
         return lambda size: tree.cut(size, max_share=share)
 
     if method == "umap":
-        layouts = _layouts(graph, config, _LAYOUTS if len(reduced) <= _MANY else _LAYOUTS_OF_MANY)
+        layouts = _layouts(graph, config, len(reduced))
+        # Two halves, to tell how far another seed would agree; the whole holds better than they.
         halves = [layouts[::2], layouts[1::2]]
         return Finders(
             densities(np.hstack(layouts)), [densities(np.hstack(half)) for half in halves]
@@ -74,13 +74,14 @@ def finders(
     raise ValueError(f"method {method!r} is none of {', '.join(METHODS)}")
 
 
-def _layouts(graph: NeighbourGraph, config: ProjectConfig, count: int) -> list[Vectors]:
+def _layouts(graph: NeighbourGraph, config: ProjectConfig, vectors: int) -> list[Vectors]:
     """Draw layouts whose side-by-side coordinates make a consensus.
 
     UMAP's result depends on its seed; squared distances between points in the joined coordinates
     are the sums over the layouts, so that what one draw tears apart or pushes together counts for
     little (evidence accumulation, Fred and Jain 2005).
     """
+    count = next((n for most, n in _LAYOUTS.items() if vectors <= most), _FEWEST_LAYOUTS)
     return [
         graph.layout(dimensions=config.dimensions, min_dist=0.0, seed=seed)
         for seed in _seeds(config.seed, count)

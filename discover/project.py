@@ -18,6 +18,7 @@ Vectors = npt.NDArray[np.float32]
 _ROUNDING = 1e-6  # of unit vectors: shorter ones differ from the mean by rounding only
 _NEIGHBOURHOOD = 4  # distinct vectors: of fewer, UMAP has nothing to learn; they stay as they are
 _EPOCHS = 200  # of UMAP's descent; more changes the result less than another seed does
+_JITTER = 1e-4  # of unit vectors: parts what the first components cannot tell apart
 _MAP_DISTANCE = 0.15  # UMAP's min_dist for a map: room between the points
 
 
@@ -29,7 +30,7 @@ class ProjectConfig(Config):
         components: dimensions kept by PCA; makes UMAP several times faster at equal quality.
         dimensions: dimensions that UMAP leaves for clustering.
         neighbors: UMAP's neighbourhood: small keeps fine structure.
-        seed: seed of PCA and UMAP. With a seed UMAP runs on one core, and repeats.
+        seed: seed of UMAP. With a seed UMAP runs on one core, and repeats.
     """
 
     components: int = 20
@@ -63,7 +64,7 @@ def fit_basis(vectors: Vectors, config: ProjectConfig) -> Basis:
 
     Args:
         vectors: float32 [n, d].
-        config: how many components (fewer where n or d is smaller), and the seed.
+        config: how many components, fewer where n or d is smaller.
 
     Raises:
         ValueError: a vector is not finite.
@@ -71,7 +72,8 @@ def fit_basis(vectors: Vectors, config: ProjectConfig) -> Basis:
     if not np.isfinite(vectors).all():
         bad = int((~np.isfinite(vectors).all(axis=1)).sum())
         raise ValueError(f"vectors: {bad} of {len(vectors)} are not finite")
-    pca = PCA(min(config.components, *vectors.shape), random_state=config.seed)
+    # Exact, so that neither the seed nor the order of the crops matters.
+    pca = PCA(min(config.components, *vectors.shape), svd_solver="covariance_eigh")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # identical vectors have no variance
         pca.fit(normalize(vectors))
@@ -126,8 +128,6 @@ class NeighbourGraph:
         order = np.argsort(first)  # of appearance, so that without equals nothing moves
         self._nodes, self._place = reduced[first[order]], np.argsort(order)[inverse.ravel()]
         self._graph = self._fuzzy(config) if len(self._nodes) >= _NEIGHBOURHOOD else None
-        self._seed = config.seed
-        self._starts: dict[int, Vectors] = {}
 
     def _fuzzy(self, config: ProjectConfig) -> object:
         from umap.umap_ import fuzzy_simplicial_set
@@ -158,6 +158,7 @@ class NeighbourGraph:
             return _padded(self._nodes, dimensions)[self._place]
         from umap.umap_ import find_ab_params, simplicial_set_embedding
 
+        random = np.random.RandomState(seed)
         a, b = find_ab_params(1.0, min_dist)
         positions, _ = simplicial_set_embedding(
             data=self._nodes,
@@ -169,8 +170,8 @@ class NeighbourGraph:
             gamma=1.0,
             negative_sample_rate=5,
             n_epochs=_EPOCHS,
-            init=self._start(dimensions),
-            random_state=np.random.RandomState(seed),
+            init=self._start(dimensions, random),
+            random_state=random,
             metric="euclidean",
             metric_kwds={},
             densmap=False,
@@ -179,18 +180,15 @@ class NeighbourGraph:
         )
         return np.asarray(positions, np.float32)[self._place]
 
-    def _start(self, dimensions: int) -> Vectors:
-        """Return where layouts start: the graph's spectrum, the same for every seed."""
-        if dimensions not in self._starts:
-            from umap.spectral import spectral_layout
+    def _start(self, dimensions: int, random: np.random.RandomState) -> Vectors:
+        """Return where a layout starts: the first principal components.
 
-            random = np.random.RandomState(self._seed)
-            if len(self._nodes) <= dimensions + 2:  # a spectrum needs more nodes than that
-                start = random.uniform(-10.0, 10.0, (len(self._nodes), dimensions))
-            else:
-                start = spectral_layout(self._nodes, self._graph, dimensions, random)
-            self._starts[dimensions] = np.asarray(start, np.float32)
-        return self._starts[dimensions]
+        They keep what lies far apart apart (Kobak and Linderman 2021, doi
+        10.1038/s41587-020-00809-z), the same for every seed; UMAP's own start, the graph's
+        spectrum, may take for ever where groups hardly touch.
+        """
+        start = _padded(self._nodes, dimensions)
+        return start + random.normal(scale=_JITTER, size=start.shape).astype(np.float32)
 
     def map_positions(self, seed: int) -> Vectors:
         """Return the 2-D map, float32 [n, 2]."""

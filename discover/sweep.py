@@ -22,9 +22,12 @@ STABLE = 0.85  # agreement (AMI) of two seeds, or two neighbouring sizes, that c
 
 
 def candidate_sizes(crops: int) -> list[int]:
-    """Return the cluster sizes that "auto" tries: from 4 up, each a quarter more than the last."""
+    """Return the cluster sizes that "auto" tries, each a quarter more than the last.
+
+    From 4 up to 200, as long as twenty clusters of that size are possible.
+    """
     sizes = [4]
-    while (following := max(sizes[-1] + 1, round(sizes[-1] * 1.25))) <= min(crops / 6, 200):
+    while (following := max(sizes[-1] + 1, round(sizes[-1] * 1.25))) <= min(crops / 20, 200):
         sizes.append(following)
     return sizes
 
