@@ -15,6 +15,7 @@ from discover.commands.explore import explore
 from discover.commands.export import export
 from discover.commands.label import label
 from discover.commands.leaks import leaks
+from discover.commands.learn import learn, predict
 from discover.commands.report import report
 from discover.commands.split import split
 from discover.commands.status import status
@@ -34,6 +35,8 @@ for verb in (
     adapt,
     cluster,
     report,
+    learn,
+    predict,
     explore,
     split,
     leaks,

@@ -29,6 +29,7 @@ _MADE_BY = {
     "crops": "discover embed",
     "embeddings": "discover embed",
     "clusters": "discover cluster --class NAME",
+    "suggestions": "discover learn --out FOLDER",
 }
 _NEW_SETTINGS = """\
 # Settings of this survey. Any option of a command can be set here, under the command's name;

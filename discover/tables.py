@@ -130,6 +130,16 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("chosen", pa.bool_()),
         ]
     ),
+    # Names that a head suggests for crops that nobody named.
+    "suggestions": pa.schema(
+        [
+            ("crop_id", pa.string()),
+            ("name", pa.string()),
+            ("confidence", pa.float32()),  # calibrated probability
+            ("novelty", pa.float32()),  # share of the named crops nearer to their like, 0..1
+            ("next", pa.int32()),  # rank of what to look at first; null beyond the first ones
+        ]
+    ),
     # What became of the clusters of an earlier run: a row for each pair that share crops.
     "lineages": pa.schema(
         [
