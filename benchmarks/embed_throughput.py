@@ -1,10 +1,11 @@
-"""Frames per second of `discover embed` from 4K JPEGs, beside a plain loop over the same files.
+"""What `discover embed` costs from 4K JPEGs, beside a plain loop over the same files; and at 10^7.
 
-Both do the same work with the same weights: classify a frame, cut out the evidence for its class,
-embed the crop. The plain loop decodes with Pillow at full size and runs float32, one image at a
-time; `embed` does what the project does. Medians over repeats, in turn, in one process.
+The plain loop does the work of the first rows with the same weights: classify a frame, cut out the
+evidence for its class, embed the crop. It decodes with Pillow at full size and runs float32, one
+image at a time; `embed` does what the project does. Medians over repeats, in turn, in one process.
+Processor time hardly depends on what else runs on the machine: the second table is made of it.
 
-    python benchmarks/embed_throughput.py [--frames 48] [--repeats 3]
+    python benchmarks/embed_throughput.py [--frames 48] [--repeats 3] [--threads 2]
 """
 
 import argparse
@@ -12,6 +13,8 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +26,22 @@ from record import record
 from classify.backbones import BUNDLED, feature_map, load_backbone, normalisation
 from classify.images import Decoded
 from classify.model import load_classifier
+from classify.runs import Run
 from classify.settings import TrainConfig
 from classify.train import train
 from discover.crops import crop_pixels, cut_region
 from discover.demo.survey import render_survey
-from discover.embed import embed
-from discover.frames import add_frames
+from discover.embed import EmbedConfig, embed
+from discover.frames import CHUNK, add_frames
+from discover.overlay import Overlays
 from discover.regions import ClassifierRegions, WholeFrame
 from discover.saliency import SaliencyConfig, find_regions
-from discover.survey import open_survey
+from discover.stored_regions import StoredRegions
+from discover.survey import Survey, open_survey
 
+WHOLE, MAIN = "whole frame", "classify, map, crop"
+AGAIN, POOLED = "stored crops, embedded in another way", "classify, map, crop, and --pooled"
+FRAMES, DIVES = 10_000_000, 10_000
 SIZE = (2160, 3840)
 
 
@@ -67,10 +76,6 @@ class PlainLoop:
         self.whole_frame = whole_frame
 
     @torch.inference_mode()
-    def __call__(self, paths: list[Path]) -> int:
-        """Embed all files; return the number of crops."""
-        return sum(self.one(path) for path in paths)
-
     def one(self, path: Path) -> int:
         """Embed one file; return the number of its crops."""
         image = np.asarray(Image.open(path).convert("RGB"))
@@ -94,31 +99,128 @@ class PlainLoop:
         return features.mean(dim=(2, 3)).numpy()
 
 
-def ours(folder: Path, paths: list[Path], model: Path, *, whole_frame: bool) -> float:
-    """Return the seconds of `embed` into a new survey; adding the frames is not counted."""
+@dataclass(frozen=True)
+class Cost:
+    """What a frame costs: seconds by the wall clock and of all processors; bytes a crop."""
+
+    wall: float
+    processor: float
+    crops: float = 0  # a frame
+    crop_bytes: float = 0
+    vector_bytes: float = 0
+
+
+class Meter:
+    """Measures from the first frame that is done, as loading a network costs once, to the last."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float, int] | None = None
+
+    def __call__(self, done: int, _total: int) -> None:
+        """Take note that so many frames are done."""
+        now = time.perf_counter(), time.process_time(), done
+        if self._first is None and done:
+            self._first = now
+        self._last = now
+
+    def cost(self) -> Cost:
+        """Return the cost of a frame."""
+        assert self._first is not None
+        wall, processor, frames = (b - a for a, b in zip(self._first, self._last, strict=True))
+        return Cost(wall / frames, processor / frames)
+
+
+def ours(folder: Path, paths: list[Path], model: Path) -> dict[str, Cost]:
+    """Return what each job of `embed` costs in a new survey; adding the frames is not counted."""
     survey = open_survey(folder, create=True)
     add_frames(survey, paths)
-    regions = WholeFrame() if whole_frame else ClassifierRegions(model)
-    start = time.perf_counter()
-    embed(survey, regions)
-    return time.perf_counter() - start
+    changed = EmbedConfig(context=0.2)
+    jobs: dict[str, Callable[[Meter], Run]] = {
+        WHOLE: lambda meter: embed(survey, WholeFrame(), progress=meter),
+        MAIN: lambda meter: embed(survey, ClassifierRegions(model), progress=meter),
+        AGAIN: lambda meter: embed(survey, StoredRegions(survey), config=changed, progress=meter),
+        POOLED: lambda meter: embed(
+            survey, ClassifierRegions(model), pooled=True, hide_overlay=False, progress=meter
+        ),
+    }
+    return {name: _cost(survey, job, len(paths)) for name, job in jobs.items()}
 
 
-def compare(folder: Path, paths: list[Path], model: Path, whole: bool, repeats: int) -> list[str]:
-    """Return the table's figures for one job: both speeds, and the ratio with its range."""
-    loop = PlainLoop(model, whole_frame=whole)
-    plain, fast = [], []
+def _cost(survey: Survey, job: Callable[[Meter], Run], frames: int) -> Cost:
+    """Do one job, and weigh what it wrote."""
+    meter = Meter()
+    run = job(meter)
+    crops = run.info["counts"]["crops"]
+    tables = survey.crops_of(run), survey.table("embeddings", run.name)
+    crop_bytes, vector_bytes = (
+        sum(file.stat().st_size for file in table.files()) / crops for table in tables
+    )
+    return replace(
+        meter.cost(), crops=crops / frames, crop_bytes=crop_bytes, vector_bytes=vector_bytes
+    )
+
+
+def overlay_cost(folder: Path, paths: list[Path]) -> float:
+    """Return the processor seconds that the overlay of one dive takes, of the frames given."""
+    survey = open_survey(folder, create=True)
+    add_frames(survey, paths)
+    start = time.process_time()
+    Overlays(survey).of(paths[0].parent.name)
+    return time.process_time() - start
+
+
+def loop_cost(loop: PlainLoop, paths: list[Path]) -> Cost:
+    """Return what a frame costs the plain loop, whose networks are loaded."""
+    meter = Meter()
+    for number, path in enumerate(paths, 1):
+        loop.one(path)
+        meter(number, len(paths))
+    return meter.cost()
+
+
+def measure(
+    folder: Path, paths: list[Path], model: Path, repeats: int
+) -> tuple[dict[str, list[Cost]], dict[str, list[Cost]]]:
+    """Return the costs of the plain loop and of `embed`, by job, of every repeat."""
+    loops = {WHOLE: PlainLoop(model, whole_frame=True), MAIN: PlainLoop(model, whole_frame=False)}
+    plain: dict[str, list[Cost]] = {name: [] for name in loops}
+    fast: dict[str, list[Cost]] = {}
     for repeat in range(repeats):
-        start = time.perf_counter()
-        loop(paths)
-        plain.append(len(paths) / (time.perf_counter() - start))
-        target = folder / f"survey-{whole}-{repeat}"
-        fast.append(len(paths) / ours(target, paths, model, whole_frame=whole))
-    ratios = [f / p for f, p in zip(fast, plain, strict=True)]
+        for name, loop in loops.items():
+            plain[name].append(loop_cost(loop, paths))
+        for name, cost in ours(folder / f"survey-{repeat}", paths, model).items():
+            fast.setdefault(name, []).append(cost)
+    return plain, fast
+
+
+def speeds(plain: dict[str, list[Cost]], fast: dict[str, list[Cost]]) -> list[list[str]]:
+    """Return the rows of the first table."""
+    rows = []
+    for name, costs in fast.items():
+        wall = statistics.median(cost.wall for cost in costs)
+        processor = statistics.median(cost.processor for cost in costs)
+        row = [name, "-", f"{1 / wall:.1f}", f"{1000 * processor:.0f}", "-"]
+        if name in plain:
+            ratios = [p.processor / f.processor for p, f in zip(plain[name], costs, strict=True)]
+            row[1] = f"{1000 * statistics.median(p.processor for p in plain[name]):.0f}"
+            row[4] = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+        rows.append(row)
+    return rows
+
+
+def at_scale(costs: list[Cost], overlay: float) -> list[list[str]]:
+    """Return the rows of the second table: the main job, for `FRAMES` frames."""
+    frame = statistics.median(cost.processor for cost in costs)
+    hours = (FRAMES * frame + DIVES * overlay) / 3600
+    crops = FRAMES * costs[0].crops
     return [
-        f"{statistics.median(plain):.1f}",
-        f"{statistics.median(fast):.1f}",
-        f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})",
+        ["frames/s a core", "1 / c", f"{1 / frame:.1f}"],
+        ["core hours", "(n c + d o) / 3600", f"{hours:,.0f}"],
+        ["hours of 128 cores", "core hours / 128", f"{hours / 128:,.1f}"],
+        ["crops", "n k", f"{crops:,.0f}"],
+        ["crops on disk", "n k b", f"{crops * costs[0].crop_bytes / 1e9:,.0f} GB"],
+        ["vectors on disk", "n k v", f"{crops * costs[0].vector_bytes / 1e9:,.0f} GB"],
+        ["shards a table", "n / 256", f"{FRAMES / CHUNK:,.0f}"],
     ]
 
 
@@ -126,21 +228,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as name:
         paths, model = make_inputs(Path(name), arguments.frames)
-        rows = [
-            [label, *compare(Path(name), paths, model, whole, arguments.repeats)]
-            for label, whole in (("whole frame", True), ("classify, map, crop", False))
-        ]
+        plain, fast = measure(Path(name), paths, model, arguments.repeats)
+        overlay = overlay_cost(Path(name) / "overlay", paths)
     record(
-        "Throughput of `discover embed` from 3840x2160 JPEGs",
-        ["job", "plain loop, frames/s", "discover embed, frames/s", "times as fast (range)"],
-        rows,
-        f"{arguments.frames} rendered frames, EfficientNet-Lite0, classifier input 352x512, "
-        f"median of {arguments.repeats} repeats in turn. `embed` also averages the mirror image "
-        "and writes its tables, which the loop does not.",
+        "What `discover embed` costs from 3840x2160 JPEGs",
+        ["job", "plain loop, CPU ms a frame", "frames/s", "CPU ms a frame", "times less (range)"],
+        speeds(plain, fast),
+        f"{arguments.frames} rendered frames, EfficientNet-Lite0, classifier input 352x512, median "
+        f"of {arguments.repeats} repeats in turn, {arguments.threads} threads, on a busy machine "
+        "wherever frames/s are fewer than the processor time allows. `embed` also averages the "
+        "mirror image and writes its tables, which the loop does not. Networks are loaded, and the "
+        f"overlay of the dive is found ({overlay:.1f} CPU s), before the first frame.",
+    )
+    one = fast[MAIN][0]
+    record(
+        f"`discover embed` of {FRAMES:,} frames, computed",
+        ["what", "formula", "value"],
+        at_scale(fast[MAIN], overlay),
+        f"From the row '{MAIN}' above: n = {FRAMES:,} frames, c = CPU seconds a frame, d = "
+        f"{DIVES:,} dives, o = {overlay:.1f} CPU s for the overlay of each, k = {one.crops:.2f} "
+        f"crops a frame, b = {one.crop_bytes:,.0f} and v = {one.vector_bytes:,.0f} bytes a crop.",
     )
 
 

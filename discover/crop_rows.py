@@ -9,6 +9,7 @@ from discover.regions import Found
 from discover.survey import crop_id
 
 Row = dict[str, Any]
+_GRID = 384  # cells of a mask along each side: more than any crop shows of its soft edge
 
 
 def crop_rows(frame_id: str, found: Sequence[Found], frame: Decoded) -> list[Row]:
@@ -41,8 +42,10 @@ def cut_of_row(row: Row, width: int, height: int) -> Cut:
     A mask so fine that no pixel of the frame is in it is its whole box.
     """
     box: Box = (row["x"], row["y"], row["w"], row["h"])
-    cut = cut_from_rle(row["mask"], width, height) if row["mask"] is not None else None
-    return cut or Cut(box, None, box)
+    whole = Cut(box, None, box)
+    if row["mask"] is None:
+        return whole
+    return cut_from_rle(row["mask"], width, height, most=_GRID) or whole
 
 
 def by_frame(rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -81,10 +81,15 @@ def decode_mask(counts: str, width: int, height: int) -> Mask:
     return coco.decode({"size": [height, width], "counts": counts.encode()}).astype(bool)
 
 
-def cut_from_rle(counts: str, width: int, height: int) -> Cut | None:
+def cut_from_rle(counts: str, width: int, height: int, *, most: int | None = None) -> Cut | None:
     """Return the region of an RLE mask; None for an empty mask.
 
-    Only the region's box is laid out in memory, whatever the size of the frame.
+    Args:
+        counts: COCO compressed RLE counts.
+        width: of the frame, original pixels.
+        height: likewise.
+        most: rows and columns of the region's grid at most: a backbone sees no more of a mask than
+            a few hundred. None keeps every pixel.
     """
     bounds = np.cumsum(_run_lengths(counts))
     starts, ends = bounds[: len(bounds) - len(bounds) % 2 : 2], bounds[1::2]
@@ -96,12 +101,17 @@ def cut_from_rle(counts: str, width: int, height: int) -> Cut | None:
     y = int((starts % height).min()) if within else 0
     bottom = int((lasts % height).max()) + 1 if within else height
     box = (x, y, right - x, bottom - y)
-    first, last = ((p // height - x) * box[3] + p % height - y for p in (starts, lasts))
-    steps = np.zeros(box[2] * box[3] + 1, np.int8)
-    np.add.at(steps, first, 1)
-    np.add.at(steps, last + 1, -1)
-    mask = np.cumsum(steps[:-1], dtype=np.int8).reshape(box[2], box[3]).T > 0
-    return Cut(box, mask, box)
+    cols, rows = (_middles(start, length, most) for start, length in (box[::2], box[1::2]))
+    pixels = cols[:, None] * height + rows
+    # of the runs, those of the mask are every second one
+    mask = (np.searchsorted(bounds, pixels.ravel(), side="right") % 2 == 1).reshape(pixels.shape).T
+    return Cut(box, mask, box) if mask.any() else Cut(box, None, box)
+
+
+def _middles(start: int, length: int, most: int | None) -> npt.NDArray[np.int64]:
+    """Return the pixels in the middle of the cells of a grid over `length` pixels."""
+    cells = length if most is None else min(length, most)
+    return start + ((np.arange(cells) + 0.5) * (length / cells)).astype(np.int64)
 
 
 def _run_lengths(counts: str) -> npt.NDArray[np.int64]:

@@ -78,6 +78,10 @@ def test_a_cut_survives_being_stored(
     x, y, w, h = again.window
     assert again.box == again.window
     assert np.array_equal(again.mask, decode_mask(stored, width, height)[y : y + h, x : x + w])
+    coarse = cut_from_rle(stored, width, height, most=7)
+    assert coarse is not None
+    assert coarse.box == cut.box
+    assert coarse.mask is None or max(coarse.mask.shape) <= 7
 
 
 def test_masks_finer_than_the_frame_still_give_a_box_and_runs_inside_it() -> None:
