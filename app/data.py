@@ -1,6 +1,5 @@
 """What the page asks of the survey, as DataFrames, cached until a shard or a label is added."""
 
-import getpass
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import pyarrow.compute as pc
 
 from classify.runs import Run
 from discover.flags import frame_flags
-from discover.labels import Labels
+from discover.labels import Labels, user_name
 from discover.survey import Survey
 from discover.tables import Table
 
@@ -75,7 +74,7 @@ class Explorer:
     def __init__(self, survey: Survey, annotator: str | None = None) -> None:
         self.survey = survey
         self.labels = Labels(survey.labels_url)
-        self.annotator = annotator or _user_name()
+        self.annotator = annotator or user_name()
         self._cache: dict[tuple[str, ...], tuple[object, pd.DataFrame]] = {}
         self._lock = threading.Lock()
 
@@ -196,10 +195,3 @@ class Explorer:
         with self._lock:
             self._cache[key] = (stamp, made)
         return made
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user may have no entry
-        return "unknown"

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from classify.runs import Config, Run
-from discover.labels import Labels
-from discover.survey import LABELS_FILE, Survey, SurveyError
+from discover.labels import labels_so_far
+from discover.lineage import whole_runs
+from discover.survey import Survey, SurveyError
 from discover.tables import Table
 
 _CROPS = """
@@ -140,7 +141,7 @@ def _runs(survey: Survey, clusters: str | None) -> list[Run]:
     if clusters is not None:
         return [survey.run("clusters", clusters)]
     survey.run("clusters")  # none at all is an error
-    done = [run for run in survey.runs("clusters") if run.is_complete]
+    done = whole_runs(survey)
     return list({run.info["config"].get("class_name"): run for run in done}.values())
 
 
@@ -155,13 +156,7 @@ def _crops_of(survey: Survey, run: Run, bursts: Table) -> pd.DataFrame:
 
 
 def _names(survey: Survey) -> dict[str, str]:
-    if "sqlite" in survey.labels_url and not (survey.root / LABELS_FILE).exists():
-        return {}
-    labels = Labels(survey.labels_url)
-    try:
-        table = labels.names()
-    finally:
-        labels.close()
+    table = labels_so_far(survey)
     table = table[table["origin"] == "human"]
     return dict(zip(table["crop_id"], table["name"], strict=True))
 

@@ -4,18 +4,22 @@ A label is a subcategory, with the qualifier of open nomenclature where the name
 rejected (no such thing is there) or indeterminate (nobody can tell). Light.
 """
 
+import getpass
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
+import sqlalchemy as sa
 
 from discover.database import LabelError
 from discover.eventlog import EventLog, Writer
 from discover.events import By, Change, Conflict, Event
 from discover.qualifiers import split_qualifier, with_qualifier
 from discover.standing import Reader
+from discover.survey import Survey
 from discover.tree import (
     LABEL,
     MARKS,
@@ -29,7 +33,8 @@ from discover.tree import (
 )
 
 __all__ = [
-    "By", "Conflict", "Event", "LabelError", "Labels", "in_words", "label_changes", "name_changes",
+    "By", "Conflict", "Event", "LabelError", "Labels", "in_words", "label_changes",
+    "labels_so_far", "name_changes", "user_name",
 ]  # fmt: skip
 
 _NAMES = ["crop_id", "name", "origin", "event_id"]
@@ -43,6 +48,26 @@ _STORED = {
     "event_id": "int64",
 }  # fmt: skip
 _TYPES = {**dict.fromkeys(_DECIDED, "object"), "confidence": "float64", "event_id": "int64"}
+
+
+def user_name() -> str:
+    """Return the name of the operating system's user, who decides where no other name is given."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user may have no entry
+        return "unknown"
+
+
+def labels_so_far(survey: Survey) -> pd.DataFrame:
+    """Return `Labels.names` of a survey; reading makes no file where nothing was decided yet."""
+    address = sa.make_url(survey.labels_url)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
+        return pd.DataFrame(columns=_NAMES)
+    labels = Labels(survey.labels_url)
+    try:
+        return labels.names()
+    finally:
+        labels.close()
 
 
 class Labels:

@@ -4,8 +4,8 @@ from typing import Any
 
 from classify.runs import Run
 from discover.flags import count_flags
-from discover.labels import Labels
-from discover.survey import LABELS_FILE, Survey
+from discover.labels import labels_so_far
+from discover.survey import Survey
 from discover.sweep import STABLE
 
 _STAGES = ("bursts", "embeddings", "clusters")
@@ -15,18 +15,13 @@ def survey_status(survey: Survey) -> dict[str, Any]:
     """Return counts of frames and dives, the runs of each stage, names given, and what is next."""
     frames = survey.sql("select count(*) as n, count(distinct dive) as dives from frames").iloc[0]
     runs = {stage: survey.runs(stage) for stage in _STAGES}
-    named = 0
-    if (survey.root / LABELS_FILE).exists():
-        labels = Labels(survey.labels_url)
-        named = len(labels.names())
-        labels.close()
     return {
         "survey": str(survey.root),
         "frames": int(frames["n"]),
         "dives": int(frames["dives"]),
         "flags": count_flags(survey),
         **{stage: [_run_row(run) for run in found] for stage, found in runs.items()},
-        "named_crops": named,
+        "named_crops": len(labels_so_far(survey)),
         "damaged_shards": [str(path) for path in sorted(survey.root.rglob("*.damaged"))],
         "next": _next_step(int(frames["n"]), runs),
     }

@@ -7,10 +7,11 @@ from cyclopts import App, Parameter
 
 from classify.console import print_json, say
 from discover.commands.label_tree import tree
-from discover.commands.labelling import Annotator, line, opened_labels, plain, user_name
+from discover.commands.labelling import Annotator, line, opened_labels, plain
 from discover.commands.options import HERE, Json, SurveyDir
 from discover.database import LabelError
 from discover.events import By, Event
+from discover.labels import user_name
 from discover.survey import open_survey
 
 label = App(name="label", help="Name crops without the page: verdicts, undo, history, the tree.")

@@ -5,10 +5,11 @@ from pathlib import Path
 from cyclopts import App
 
 from classify.console import print_json, say
-from discover.commands.labelling import Annotator, opened_labels, say_event, user_name
+from discover.commands.labelling import Annotator, opened_labels, say_event
 from discover.commands.options import HERE, Json, SurveyDir
 from discover.database import LabelError
 from discover.events import By
+from discover.labels import user_name
 from discover.survey import open_survey
 
 tree = App(name="tree", help="The tree of subcategories: show it, bring one in, change it.")

@@ -1,6 +1,5 @@
 """What the commands that label share."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,14 +15,6 @@ from discover.survey import Survey
 Annotator = Annotated[
     str | None, Parameter(help="Name that it is kept under; by default the user's.")
 ]
-
-
-def user_name() -> str:
-    """Return the name of the operating system's user, who labels where no other name is given."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user may have no entry
-        return "unknown"
 
 
 @contextmanager

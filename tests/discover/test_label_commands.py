@@ -5,7 +5,7 @@ import pytest
 
 from classify.errors import UserError
 from discover.cli import app
-from discover.labels import Labels
+from discover.labels import Labels, labels_so_far
 from discover.survey import Survey
 from tests.discover.tables_by_hand import add_run, make_survey
 
@@ -138,3 +138,30 @@ def test_labels_live_where_the_survey_or_the_environment_says(
     assert survey.labels_url == "postgresql://eva@host/reef"
     monkeypatch.setenv("DISCOVER_LABELS_URL", f"sqlite:///{tmp_path / 'other.sqlite'}")
     assert survey.labels_url.endswith("other.sqlite")
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        *(["label", verb] for verb in ("apply", "undo", "redo", "log", "import")),
+        *(["label", "tree", verb] for verb in ("show", "add", "rename", "move", "merge", "remove")),
+        ["label", "tree", "import"],
+        ["export"],
+    ],
+)
+def test_the_help_of_every_command_has_an_example(
+    tokens: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        app([*tokens, "--help"])
+    assert stopped.value.code == 0
+    assert f"Example: discover {' '.join(tokens)}" in capsys.readouterr().out
+
+
+def test_reading_names_makes_no_file(survey: Survey) -> None:
+    assert labels_so_far(survey).empty
+    assert not (survey.root / "labels.sqlite").exists()
+    labels = Labels(survey.labels_url)
+    labels.name(["k0"], "bag", annotator="eva")
+    labels.close()
+    assert labels_so_far(survey)["name"].tolist() == ["bag"]
