@@ -13,7 +13,6 @@ import pandas as pd
 
 from classify.runs import Config, Run
 from discover.labels import labels_so_far
-from discover.lineage import whole_runs
 from discover.survey import Survey, SurveyError
 from discover.tables import Table
 
@@ -141,7 +140,7 @@ def _runs(survey: Survey, clusters: str | None) -> list[Run]:
     if clusters is not None:
         return [survey.run("clusters", clusters)]
     survey.run("clusters")  # none at all is an error
-    done = whole_runs(survey)
+    done = [run for run in survey.runs("clusters") if run.is_complete]
     return list({run.info["config"].get("class_name"): run for run in done}.values())
 
 
