@@ -36,6 +36,12 @@ class Earlier:
     lineage: Mapping[int, str]
 
 
+def whole_runs(survey: Survey) -> list[Run]:
+    """Return the finished runs that clustered a whole class, not one cluster; earliest first."""
+    done = [run for run in survey.runs("clusters") if run.is_complete]
+    return [run for run in done if run.info["config"].get("within_run") is None]
+
+
 def earlier_run(survey: Survey, run: Run) -> Earlier | None:
     """Return the latest finished run that clustered the same class (or cluster), or None."""
     config = run.info["config"]

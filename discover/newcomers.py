@@ -12,6 +12,7 @@ from classify.runs import Run
 from discover import members
 from discover.clustered import ALL, UNLIKE, Clustered, write_clusters
 from discover.landmarks import MOST, spread_over
+from discover.lineage import whole_runs
 from discover.members import read_vectors
 from discover.placing import Landmarks, Placed
 from discover.project import Basis, ProjectConfig, fit_basis
@@ -78,10 +79,8 @@ def _latest(survey: Survey, class_name: str | None) -> str | None:
     """Return the latest run of a whole class; None where there is none."""
     names = [
         run.name
-        for run in survey.runs("clusters")
-        if run.is_complete
-        and not run.info["config"].get("within_run")
-        and class_name in (None, run.info["config"].get("class_name"))
+        for run in whole_runs(survey)
+        if class_name in (None, run.info["config"].get("class_name"))
     ]
     return names[-1] if names else None
 

@@ -5,6 +5,7 @@ import pytest
 
 from discover.cluster import ClusterConfig, cluster
 from discover.clustered import unlike_anything
+from discover.lineage import whole_runs
 from discover.newcomers import place_new
 from discover.survey import Survey, SurveyError
 from tests.discover.vectors_by_hand import EACH, add_crops, groups, survey_of
@@ -71,3 +72,9 @@ def test_a_look_into_a_cluster_takes_no_new_crops(survey: Survey) -> None:
         place_new(survey, inside.name)
     with pytest.raises(SurveyError, match="clusters of class 'fauna'"):
         place_new(survey, class_name="fauna")
+
+
+def test_a_look_into_a_cluster_does_not_stand_for_its_class(survey: Survey) -> None:
+    whole = cluster(survey, ClusterConfig("waste", min_score=0))
+    cluster(survey, ClusterConfig("waste", min_score=0, within_run=whole.name, within_cluster=0))
+    assert [run.name for run in whole_runs(survey)] == [whole.name]
