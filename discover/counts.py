@@ -13,6 +13,7 @@ import pandas as pd
 
 from classify.runs import Config, Run
 from discover.labels import labels_so_far
+from discover.lineage import whole_runs
 from discover.survey import Survey, SurveyError
 from discover.tables import Table
 
@@ -140,7 +141,7 @@ def _runs(survey: Survey, clusters: str | None) -> list[Run]:
     if clusters is not None:
         return [survey.run("clusters", clusters)]
     survey.run("clusters")  # none at all is an error
-    done = [run for run in survey.runs("clusters") if run.is_complete]
+    done = whole_runs(survey)
     return list({run.info["config"].get("class_name"): run for run in done}.values())
 
 
