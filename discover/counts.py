@@ -97,7 +97,7 @@ def count_sightings(crops: pd.DataFrame, config: CountConfig) -> pd.DataFrame:
         end=("second", "max"),
     )
     bursts = bursts.sort_values([*_KEYS, "first"], kind="stable")
-    bursts["encounter"] = _encounters(bursts, config)
+    bursts["encounter"] = number_encounters(bursts, config)
     met = bursts.groupby([*_KEYS, "named", "encounter"], as_index=False).agg(
         crops=("crops", "sum"),
         frames=("frames", "sum"),
@@ -161,8 +161,13 @@ def _names(survey: Survey) -> dict[str, str]:
     return dict(zip(table["crop_id"], table["name"], strict=True))
 
 
-def _encounters(bursts: pd.DataFrame, config: CountConfig) -> pd.Series:
-    """Return the number of each burst's encounter; bursts are sorted by kind and place.
+def number_encounters(bursts: pd.DataFrame, config: CountConfig) -> pd.Series:
+    """Return the number of each burst's encounter.
+
+    Args:
+        bursts: `dive, class, subcategory`, `first, last` (places in the dive) and `begin, end`
+            (seconds; may be null), sorted by kind and `first`.
+        config: what is one encounter.
 
     A burst belongs to the encounter before it where the gap to the latest sighting in that one is
     small enough: in seconds where both times are known, else in frames.

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from classify.console import print_json, say
 from discover.commands.options import HERE, Json, SurveyDir
+from discover.database import LabelError
 from discover.survey import open_survey
 
 
@@ -27,6 +28,7 @@ def export(
     out: Path,
     class_name: Annotated[str | None, Parameter(name="--class")] = None,
     people_only: Annotated[bool, Parameter(negative=())] = False,
+    encounters: Annotated[bool, Parameter(negative=())] = False,
     survey: SurveyDir = HERE,
     as_json: Json = False,
 ) -> None:
@@ -48,14 +50,18 @@ def export(
         Only crops of this class.
     people_only
         Leave out what only a machine suggested.
+    encounters
+        For darwin-core: an occurrence an encounter, with the number of individuals.
     """  # fmt: skip
     from discover.export import FORMATS
     from discover.export.records import read_records
 
     opened, chosen = open_survey(survey), FORMATS[format]
     check_out(out, chosen.ending)
+    if encounters and format != "darwin-core":
+        raise LabelError(f"--encounters is for darwin-core, not for {format}")
     records = read_records(opened, class_name=class_name, people=people_only)
-    notes = chosen.write(records, out)
+    notes = chosen.write(records, out, **({"encounters": True} if encounters else {}))
     if as_json:
         print_json({"out": str(out), "labels": len(records.table), "notes": notes})
         return
@@ -70,8 +76,6 @@ def check_out(out: Path, ending: str) -> None:
     Raises:
         LabelError: it has another ending, or is a file where a folder is written, or not empty.
     """
-    from discover.database import LabelError
-
     if ending and out.suffix.lower() != ending:
         raise LabelError(f"--out {out} must end in {ending}")
     if not ending and out.exists() and (not out.is_dir() or any(out.iterdir())):

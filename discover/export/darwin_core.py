@@ -1,7 +1,8 @@
-"""Darwin Core Archive for OBIS and GBIF: occurrences of fauna, one a keyframe.
+"""Darwin Core Archive for OBIS and GBIF: occurrences of fauna, one a keyframe or an encounter.
 
 Terms: https://dwc.tdwg.org/terms/ and the OBIS manual. Waste is no taxon and is left out. Frames
-that repeat a scene are left out too, so that one animal is one occurrence for each scene.
+that repeat a scene are left out too, so that one animal is one occurrence for each scene; or, by
+encounters, for as long as its kind stays in view.
 """
 
 import csv
@@ -13,7 +14,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pandas as pd
+
 from classify.runs import write_atomic
+from discover.counts import CountConfig, number_encounters
 from discover.database import LabelError
 from discover.export.records import Records
 from discover.export.rows import LabelRow, time
@@ -25,7 +29,8 @@ CLASS = "fauna"
 TERMS = (
     "occurrenceID", "eventID", "eventDate", "decimalLatitude", "decimalLongitude", "geodeticDatum",
     "minimumDepthInMeters", "maximumDepthInMeters", "scientificName", "scientificNameID",
-    "identificationQualifier", "higherClassification", "occurrenceStatus", "basisOfRecord",
+    "identificationQualifier", "higherClassification", "occurrenceStatus", "individualCount",
+    "basisOfRecord",
     "identifiedBy", "dateIdentified", "identificationVerificationStatus",
     "identificationReferences", "associatedMedia", "dynamicProperties",
 )  # fmt: skip
@@ -37,8 +42,14 @@ _CORE = "occurrence.txt"
 _SAME = (2000, 1, 1, 0, 0, 0)  # the time of the parts: the same labels give the same file
 
 
-def write_darwin_core(records: Records, out: Path) -> list[str]:
+def write_darwin_core(records: Records, out: Path, *, encounters: bool = False) -> list[str]:
     """Write the archive (.zip) of the fauna in frames that stand for their scene.
+
+    Args:
+        records: the labelled crops.
+        out: the file.
+        encounters: one occurrence an encounter (see `discover.counts`), with the most individuals
+            that a single frame shows, instead of one a crop.
 
     Raises:
         SurveyError: no crop of fauna has a name.
@@ -47,10 +58,11 @@ def write_darwin_core(records: Records, out: Path) -> list[str]:
     rows = [row for row in fauna if row["burst_id"] is None or row["keyframe"]]
     if not rows:
         raise SurveyError(f"no crop of class {CLASS!r} in a keyframe has a name: name some first")
+    occurrences = _encounters(rows) if encounters else rows
     held = io.StringIO()
     table = csv.writer(held, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
     table.writerow(TERMS)
-    table.writerows(_occurrence(records, row) for row in rows)
+    table.writerows(_occurrence(records, row) for row in occurrences)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as parts:
         for name, text in (
@@ -80,6 +92,28 @@ def read_darwin_core(file: Path) -> Iterator[LabelRow]:
     for row in rows:
         place = f"FILE {file}: row {rows.line_num} of {_CORE}"
         yield _label(row, place)
+
+
+def _encounters(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the likeliest crop of each encounter, with the most individuals of any frame in it."""
+    times = [row["time_utc"].timestamp() if row["time_utc"] else None for row in rows]
+    seen = pd.DataFrame(
+        {
+            "dive": [row["dive"] for row in rows], "class": [row["class"] for row in rows],
+            "subcategory": [row["label"] for row in rows],
+            "frame": [row["frame_id"] for row in rows],
+            "first": [row["index"] for row in rows], "score": [row["score"] for row in rows],
+            "begin": pd.Series(times, dtype=float), "row": range(len(rows)),
+        }
+    )  # fmt: skip
+    seen = seen.assign(last=seen["first"], end=seen["begin"])
+    seen = seen.sort_values(["dive", "class", "subcategory", "first"], kind="stable")
+    seen["encounter"] = number_encounters(seen, CountConfig())
+    found = []
+    for _, met in seen.groupby("encounter"):
+        best = rows[int(met["row"].iloc[int(met["score"].to_numpy().argmax())])]
+        found.append({**best, "individuals": int(met["frame"].value_counts().max())})
+    return found
 
 
 def _label(row: dict[str, str], place: str) -> LabelRow:
@@ -124,6 +158,7 @@ def _occurrence(records: Records, row: dict[str, Any]) -> list[Any]:
         "identificationQualifier": row["qualifier"],
         "higherClassification": "|".join(above),
         "occurrenceStatus": "present",
+        "individualCount": row.get("individuals"),
         "basisOfRecord": "MachineObservation",
         "identifiedBy": row["annotator"],
         "dateIdentified": row["created_at"],

@@ -14,6 +14,7 @@ import pandas as pd
 from classify.runs import Run, content_hash
 from discover.groups import Groups
 from discover.labels import Labels
+from discover.lineage import whole_runs
 from discover.qualifiers import with_qualifier
 from discover.survey import Survey, SurveyError
 from discover.tree import INDETERMINATE, REJECTED, Tree
@@ -156,9 +157,10 @@ def _hash(run: Run | None) -> str | None:
 
 
 def _latest_runs(survey: Survey) -> list[Run]:
-    """Return the latest finished clustering of each class, the latest first."""
-    done = [run for run in survey.runs("clusters") if run.is_complete]
-    return list({run.info["config"].get("class_name"): run for run in done}.values())[::-1]
+    """Return the latest finished clustering of each whole class, the latest first."""
+    return list({run.info["config"].get("class_name"): run for run in whole_runs(survey)}.values())[
+        ::-1
+    ]
 
 
 def _clusters(survey: Survey, run: Run, groups: Groups) -> pd.DataFrame:

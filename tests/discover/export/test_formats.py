@@ -134,6 +134,21 @@ def test_a_dwca_reader_reads_one_occurrence_a_scene(records: Records, tmp_path: 
     assert not any("Müll" in str(row) for row in rows)  # waste is no taxon
 
 
+def test_encounters_count_what_stays_in_view_once(records: Records, tmp_path: Path) -> None:
+    dwca = pytest.importorskip("dwca.read", reason="python-dwca-reader is not installed")
+    out = tmp_path / "o.zip"
+    FORMATS["darwin-core"].write(records, out, encounters=True)
+    with dwca.DwCAReader(str(out)) as archive:
+        rows = [row.data for row in archive]
+    fauna = records.named().query("`class` == 'fauna'")
+    term = "http://rs.tdwg.org/dwc/terms/"
+    assert 1 <= len(rows) < len(fauna)
+    kinds = set(zip(fauna["dive"], fauna["label"], strict=True))
+    assert len(kinds) <= len(rows)  # frames are 7 s apart, so that gaps of more are new encounters
+    most = fauna.groupby(["frame_id", "label"]).size().max()
+    assert max(int(row[term + "individualCount"]) for row in rows) == most
+
+
 def test_biigle_takes_the_tree_and_knows_the_hierarchy(records: Records, tmp_path: Path) -> None:
     out, _ = _write(records, "biigle", tmp_path)
     with zipfile.ZipFile(out / "label_tree.zip") as archive:
@@ -231,6 +246,8 @@ def test_export_and_import_from_the_command_line(
     assert len(told["kept"]) == 1
     with pytest.raises(UserError, match=r"--out .*labels.json must end in .csv"):
         run("export", "csv", "--out", out, "--survey", str(labelled.root))
+    with pytest.raises(UserError, match=r"--encounters is for darwin-core, not for coco"):
+        run("export", "coco", "--out", out, "--encounters", "--survey", str(labelled.root))
     with pytest.raises(UserError, match=r"must be a new or empty folder"):
         run("export", "yolo", "--out", str(tmp_path), "--survey", str(labelled.root))
 
