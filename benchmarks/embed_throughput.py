@@ -40,7 +40,8 @@ from discover.stored_regions import StoredRegions
 from discover.survey import Survey, open_survey
 
 WHOLE, MAIN = "whole frame", "classify, map, crop"
-AGAIN, POOLED = "stored crops, embedded in another way", "classify, map, crop, and --pooled"
+AGAIN = "stored crops, embedded in another way"
+POOLED = "the same with --pooled and --no-hide-overlay: more crops"
 FRAMES, DIVES = 10_000_000, 10_000
 SIZE = (2160, 3840)
 
