@@ -107,7 +107,7 @@ def within(survey: Survey, found: Members, run: Run, cluster: int) -> Members:
         raise SurveyError(
             f"--within {cluster}: {len(crops)} crops of {run.name}, at least {FEWEST} are needed"
         )
-    return Members(found.source, crops, len(found.crops) - len(crops) + found.left_out)
+    return Members(found.source, crops, 0)
 
 
 def read_vectors(

@@ -60,7 +60,7 @@ def clustering_lines(run: Run) -> list[str]:
         more = ", ..." if len(sizes) > 15 else ""
         lines.append(f"  sizes      {', '.join(map(str, sizes[:15]))}{more}")
     else:
-        lines.append("  every crop is noise: lower --min-size, or add frames")
+        lines.append(f"  every crop is noise: {_remedy(config)}")
     if counts["below_min_score"]:
         lines.append(
             f"  left out   {counts['below_min_score']} crops with a score below "
@@ -74,6 +74,12 @@ def clustering_lines(run: Run) -> list[str]:
     if counts["largest_share"] > 0.5:
         lines.append(f"  beware: one cluster holds {counts['largest_share']:.0%} of the crops")
     return [*lines, *_stability_lines(counts), *_change_lines(counts), "next: discover explore"]
+
+
+def _remedy(config: dict[str, Any]) -> str:
+    if config.get("within_run") is None:
+        return "lower --min-size, or add frames"
+    return "the cluster holds together, there are no finer kinds in it that are large enough"
 
 
 def _within(config: dict[str, Any]) -> str:
@@ -99,7 +105,7 @@ def _stability_lines(counts: dict[str, Any]) -> list[str]:
     """Return how far another seed or size would give the same, and a warning where it would not."""
     names = {"seeds_agree": "another seed", "sizes_agree": "a neighbouring size"}
     known = {what: counts[key] for key, what in names.items() if counts.get(key) is not None}
-    if not known:
+    if not known or not counts["clusters"]:
         return []
     told = ", ".join(f"{value:.2f} with {what}" for what, value in known.items())
     lines = [f"  stability  {told} (AMI; 1: the same clusters)"]
