@@ -52,6 +52,7 @@ class ClusterConfig(Config):
         seed: seed of UMAP, k-means and the draw of landmarks.
         within_run: only crops of one cluster of this earlier run; None takes all of the class.
         within_cluster: number of that cluster.
+        unnamed: only crops that no person has named, rejected or called indeterminate.
     """
 
     class_name: str
@@ -66,6 +67,7 @@ class ClusterConfig(Config):
     seed: int = 0
     within_run: str | None = None
     within_cluster: int | None = None
+    unnamed: bool = False
 
     def __post_init__(self) -> None:
         if self.min_size < 0 or self.min_size == 1:
@@ -166,9 +168,9 @@ def _members(survey: Survey, config: ClusterConfig, embeddings: str | None) -> M
         embeddings = embeddings or inside.info["parents"]["embeddings"]
     source = members.source_run(survey, embeddings, config.class_name)
     found = members.members(survey, source, config.class_name, min_score=config.min_score)
-    if inside is None or config.within_cluster is None:
-        return found
-    return members.within(survey, found, inside, config.within_cluster)
+    if inside is not None and config.within_cluster is not None:
+        found = members.within(survey, found, inside, config.within_cluster)
+    return members.unnamed(survey, found) if config.unnamed else found
 
 
 def _bursts(survey: Survey) -> Run | None:
@@ -189,6 +191,7 @@ def _run_name(survey: Survey, found: Members, bursts: Run | None, config: Cluste
         "bursts": bursts.info["counts"] | {"run": bursts.name} if bursts else None,
         "units": survey.table("embeddings", found.source.name).units(),
         "versions": installed_versions(),
+        "unnamed": content_hash(found.crops["crop_id"].tolist()) if config.unnamed else None,
     }
     return f"{config.class_name}-{content_hash(key)}"
 

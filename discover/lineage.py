@@ -37,9 +37,10 @@ class Earlier:
 
 
 def whole_runs(survey: Survey) -> list[Run]:
-    """Return the finished runs that clustered a whole class, not one cluster; earliest first."""
+    """Return the finished runs that clustered a whole class, not a part of it; earliest first."""
     done = [run for run in survey.runs("clusters") if run.is_complete]
-    return [run for run in done if run.info["config"].get("within_run") is None]
+    parts = ("within_run", "unnamed")
+    return [run for run in done if not any(run.info["config"].get(part) for part in parts)]
 
 
 def earlier_run(survey: Survey, run: Run) -> Earlier | None:

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from classify.runs import Run
+from discover.annotate import undecided
+from discover.labels import Labels
 from discover.survey import Survey, SurveyError
 from discover.tables import Table, column_to_vectors
 
@@ -108,6 +110,26 @@ def within(survey: Survey, found: Members, run: Run, cluster: int) -> Members:
             f"--within {cluster}: {len(crops)} crops of {run.name}, at least {FEWEST} are needed"
         )
     return Members(found.source, crops, 0)
+
+
+def unnamed(survey: Survey, found: Members) -> Members:
+    """Keep the crops that no person has named, rejected or called indeterminate.
+
+    Raises:
+        SurveyError: too few are left.
+    """
+    labels = Labels(survey.labels_url)
+    try:
+        left = set(undecided(labels, found.crops["crop_id"]))
+    finally:
+        labels.close()
+    crops = found.crops[found.crops["crop_id"].isin(left)].reset_index(drop=True)
+    if len(crops) < FEWEST:
+        raise SurveyError(
+            f"--unnamed: {len(crops)} of {len(found.crops)} crops have no name yet, at least "
+            f"{FEWEST} are needed: name those one by one"
+        )
+    return Members(found.source, crops, found.left_out)
 
 
 def read_vectors(

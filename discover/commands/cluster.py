@@ -23,6 +23,7 @@ def cluster(
     keyframes: Annotated[bool, Parameter(name="--keyframes-only", negative="--all")] = True,
     embeddings: str | None = None,
     within: int | None = None,
+    unnamed: Annotated[bool, Parameter(negative=())] = False,
     place_new: Annotated[bool, Parameter(negative=())] = False,
     run: str | None = None,
     method: str = "umap",
@@ -58,6 +59,8 @@ def cluster(
         Embeddings run; by default the latest that has crops of the class.
     within
         Look more closely into this cluster of an earlier run: its crops alone are clustered.
+    unnamed
+        Cluster only what no person has named, rejected or called indeterminate yet.
     place_new
         Put crops that were embedded since into the clusters and on the map of an earlier run, which
         stay as they are; what fits nowhere is listed as unlike anything.
@@ -96,6 +99,7 @@ def cluster(
         dimensions=dimensions,
         neighbors=neighbors,
         seed=seed,
+        unnamed=unnamed,
     )
     if within is not None:
         config = _within(opened, config, run, within)

@@ -8,6 +8,8 @@ from classify.runs import RunError
 from discover import cluster as cluster_module
 from discover import landmarks
 from discover.cluster import ClusterConfig, cluster
+from discover.labels import Labels
+from discover.lineage import whole_runs
 from discover.methods import METHODS
 from discover.survey import Survey, SurveyError
 from discover.sweep import STABLE
@@ -162,3 +164,22 @@ def test_a_second_run_carries_lineages_on(tmp_path: Path) -> None:
     assert {c["lineage"] for c in second.info["clusters"]} == {
         f"{first.name}/{c['cluster']}" for c in first.info["clusters"]
     }
+
+
+def test_only_what_has_no_name_is_clustered_anew(tmp_path: Path) -> None:
+    survey = survey_of(tmp_path, groups()[0])
+    everything = cluster(survey, ClusterConfig("waste", min_score=0))
+    ids = [str(row["crop_id"]) for row in _found(survey, everything.name, "clusters")]
+    labels = Labels(survey.labels_url)
+    labels.name(ids[: 2 * EACH], "rope", annotator="eva")
+    labels.name(ids[-EACH:], "bag", annotator="head-1", origin="machine")  # a suggestion
+    rest = cluster(survey, ClusterConfig("waste", min_score=0, unnamed=True))
+    assert [r["crop_id"] for r in _found(survey, rest.name, "clusters")] == ids[2 * EACH :]
+    assert cluster(survey, ClusterConfig("waste", min_score=0, unnamed=True)).name == rest.name
+    assert [run.name for run in whole_runs(survey)] == [everything.name]
+    labels.name(ids[2 * EACH : 3 * EACH], "net", annotator="eva")
+    assert cluster(survey, ClusterConfig("waste", min_score=0, unnamed=True)).name != rest.name
+    labels.name(ids[5:], "all", annotator="eva")
+    with pytest.raises(SurveyError, match="--unnamed: 0 of 180 crops have no name yet"):
+        cluster(survey, ClusterConfig("waste", min_score=0, unnamed=True))
+    labels.close()
