@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "timm", "umap", "numba", "faiss", "hdbscan", "sklearn", "pytorch_grad_cam"}
 LIGHT = ["classify.classes", "classify.runs", "classify.images", "classify.console", "app"]
 LIGHT += ["discover", "discover.survey", "discover.tables", "discover.labels", "discover.summary"]
+LIGHT += ["discover.clustered", "discover.lineage", "discover.sweep", "discover.sweep_figure"]
 LIGHT += ["discover.annotate", "discover.subcategories", "discover.growing", "discover.nearness"]
 RANK = {"classify": 0, "discover": 1, "app": 2}
 STAGES = {
