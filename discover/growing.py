@@ -1,11 +1,12 @@
 """Growing a group: which of the nearest crops outside belong to it, in few looks.
 
 The crops outside stand in order of likeness. A person looks at pages of them: the pages looked at
-lie twice as far apart as long as all is well, a miss is closed in on by halves, and the page where
-it begins is gone through crop by crop (MorphoCluster: Schroeder et al. 2020, Sensors 20: 3060).
-Light.
+lie twice as far apart as long as all is well, a miss is closed in on by halves (MorphoCluster:
+Schroeder et al. 2020, Sensors 20: 3060), and from the page where it begins each crop of each page
+is decided, until a page has none that belongs. Light.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from classify.runs import Config
@@ -23,18 +24,18 @@ class Growth(Config):
     Attributes:
         total: how many crops stand in line.
         page: crops of a page.
-        patience: wrong crops in a row at which going through them one by one ends.
+        patience: pages in a row with none that belongs, at which it ends.
         good: pages from the start that belong to the group.
         step: pages that the next look is ahead, before the first miss.
         miss: the first page known to have a crop that does not belong; None before the first miss.
-        single: crops of the page `miss`, and after it, that were gone through one by one.
-        wrong: how many of the last of them in a row did not belong.
+        single: pages, from `miss` on, of which each crop was decided.
+        wrong: how many of the last of them in a row had none that belongs.
         looks: answers so far.
     """
 
     total: int
-    page: int = 50
-    patience: int = 10
+    page: int = 20
+    patience: int = 1
     good: int = 0
     step: int = 1
     miss: int | None = None
@@ -49,50 +50,51 @@ class Growth(Config):
 
     @property
     def one_by_one(self) -> bool:
-        """Whether what is shown is one crop."""
+        """Whether each crop that is shown is to be decided; else all of them as one."""
         return self.miss is not None and self.good >= self.miss
 
     @property
     def done(self) -> bool:
         """Whether there is nothing left to show."""
-        return self.wrong >= self.patience or self._at >= self.total
+        return self.wrong >= self.patience or self._first * self.page >= self.total
 
     @property
     def shown(self) -> range:
         """Places in line of the crops to look at now."""
         if self.done:
             return range(0)
-        if self.one_by_one:
-            return range(self._at, self._at + 1)
-        return self._page(self._asked)
+        return self._page(self._first if self.one_by_one else self._asked)
 
-    def answer(self, right: bool) -> tuple["Growth", range]:
-        """Take in whether all that is shown belongs to the group.
+    def answer(self, right: bool | Collection[int]) -> tuple["Growth", list[int]]:
+        """Take in which of the crops that are shown belong to the group.
+
+        Args:
+            right: whether all of them do; or, where each is decided, the places of those that do.
 
         Returns:
             The growth from here, and the places of the crops that have joined the group by this
             answer. Those of them that were not shown are taken on trust.
 
         Raises:
-            LabelError: it is done.
+            LabelError: it is done, or a place was not shown.
         """
         if self.done:
             raise LabelError("growing is done: there is nothing to answer")
-        after = replace(self, looks=self.looks + 1)
+        shown, after = self.shown, replace(self, looks=self.looks + 1)
         if self.one_by_one:
-            joined = self.shown if right else range(0)
-            wrong = 0 if right else self.wrong + 1
+            joined = _chosen(right, shown)
+            wrong = 0 if joined else self.wrong + 1
             return replace(after, single=self.single + 1, wrong=wrong), joined
-        asked = self._asked
-        if not right:
-            return replace(after, miss=asked), range(0)
-        joined = range(self.good * self.page, self._page(asked).stop)
+        if len(_chosen(right, shown)) < len(shown):
+            return replace(after, miss=self._asked), []
         step = self.step * 2 if self.miss is None else self.step
-        return replace(after, good=asked + 1, step=step), joined
+        joined = list(range(self.good * self.page, shown.stop))
+        return replace(after, good=self._asked + 1, step=step), joined
 
     @property
-    def _at(self) -> int:
-        return self.good * self.page + self.single
+    def _first(self) -> int:
+        """The first page that has not joined or been decided."""
+        return self.good + self.single
 
     @property
     def _asked(self) -> int:
@@ -105,8 +107,19 @@ class Growth(Config):
         return range(number * self.page, min((number + 1) * self.page, self.total))
 
 
+def _chosen(right: bool | Collection[int], shown: range) -> list[int]:
+    if isinstance(right, bool):
+        return list(shown) if right else []
+    strange = sorted(set(right) - set(shown))
+    if strange:
+        raise LabelError(
+            f"place {strange[0]} was not shown: {shown.start} to {shown.stop - 1} were"
+        )
+    return sorted(right)
+
+
 def joined_changes(
-    line: list[str], joined: range, shown: range, group: str, label: str | None
+    line: list[str], joined: Collection[int], shown: range, group: str, label: str | None
 ) -> list[Change]:
     """Return the changes that take crops into a group.
 

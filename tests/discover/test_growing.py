@@ -16,7 +16,7 @@ def _grow(belongs: list[bool], **settings: int) -> tuple[Growth, set[int], list[
     growth, joined, shown = Growth(len(belongs), **settings), set(), []
     while not growth.done:
         shown.append(growth.shown)
-        growth, new = growth.answer(all(belongs[place] for place in growth.shown))
+        growth, new = growth.answer([place for place in growth.shown if belongs[place]])
         assert not joined & set(new)
         joined |= set(new)
     return growth, joined, shown
@@ -28,17 +28,17 @@ def test_pages_double_while_all_is_well() -> None:
     assert joined == set(range(1000))
 
 
-def test_a_miss_is_closed_in_on_by_halves_and_then_crop_by_crop() -> None:
-    line = [place < 234 for place in range(1000)]
-    growth, joined, shown = _grow(line, page=10, patience=3)
-    assert joined == set(range(234))
-    pages = [p.start // 10 for p in shown if len(p) == 10]
-    assert pages == [0, 2, 6, 14, 30, 22, 26, 24, 23]
-    assert [p.start for p in shown if len(p) == 1] == [230, 231, 232, 233, 234, 235, 236]
+def test_a_miss_is_closed_in_on_by_halves_and_then_each_crop_is_decided() -> None:
+    line = [place < 234 or place in (237, 245) for place in range(1000)]
+    growth, joined, shown = _grow(line, page=10)
+    assert joined == {*range(234), 237, 245}
+    pages = [p.start // 10 for p in shown]
+    assert pages == [0, 2, 6, 14, 30, 22, 26, 24, 23, 23, 24, 25]
     assert growth.looks == len(shown)
+    assert growth.one_by_one
 
 
-@given(st.integers(0, 300), st.integers(1, 60), st.integers(1, 40), st.integers(1, 5))
+@given(st.integers(0, 300), st.integers(1, 60), st.integers(1, 40), st.integers(1, 3))
 def test_a_clean_border_is_found_whatever_the_pages(
     border: int, page: int, beyond: int, patience: int
 ) -> None:
@@ -46,7 +46,7 @@ def test_a_clean_border_is_found_whatever_the_pages(
     growth, joined, shown = _grow(line, page=page, patience=patience)
     assert joined == set(range(border))
     assert all(place < len(line) for pages in shown for place in pages)
-    assert growth.looks <= 2 * np.ceil(np.log2(len(line) / page + 2)) + page + patience + 2
+    assert growth.looks <= 2 * np.ceil(np.log2(len(line) / page + 2)) + patience + 3
 
 
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 7), st.integers(1, 4))
@@ -63,6 +63,11 @@ def test_it_ends_whatever_is_answered(answers: list[bool], page: int, patience: 
     assert Growth.from_dict(growth.to_dict()) == growth
     with pytest.raises(LabelError, match="growing is done"):
         growth.answer(True)
+
+
+def test_only_what_was_shown_can_be_answered() -> None:
+    with pytest.raises(LabelError, match="place 20 was not shown: 0 to 19 were"):
+        Growth(100).answer([3, 20])
 
 
 def test_what_was_not_shown_says_that_it_came_by_trust() -> None:
