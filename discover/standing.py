@@ -102,14 +102,21 @@ class Reader:
         return {row.event_id: row for rows in found for row in rows}
 
     def history(self, limit: int | None = None, *, key: str | None = None) -> list[Event]:
-        """Return the last events (that changed the thing `key`), the latest first."""
+        """Return the last events (that changed the thing `key`), the latest first.
+
+        The value of an event is one of those that it left, or that of `key`.
+        """
         query = sa.select(EVENTS).order_by(EVENTS.c.event_id.desc()).limit(limit)
         if key is not None:
-            of_key = sa.select(CHANGES.c.event_id).where(CHANGES.c.key == key)
-            query = query.where(EVENTS.c.event_id.in_(of_key))
+            changing = sa.select(CHANGES.c.event_id).where(CHANGES.c.key == key)
+            query = query.where(EVENTS.c.event_id.in_(changing))
         rows = self._connection.execute(query).all()
-        changed = self._changed([row.event_id for row in rows], key)
-        return [_event(row, changed.get(row.event_id, [])) for row in rows]
+        ids = [row.event_id for row in rows]
+        changed = self._changed(ids, None)
+        of_key = changed if key is None else self._changed(ids, key)
+        return [
+            _event(row, changed.get(row.event_id, []), of_key.get(row.event_id, [])) for row in rows
+        ]
 
     def _changed(self, event_ids: Sequence[int], key: str | None) -> dict[int, list[Any]]:
         """Return for each event and field how many things it changed, and one value after it."""
@@ -141,12 +148,13 @@ class Reader:
     def event(self, event_id: int) -> Event:
         """Return one event."""
         row = self.events([event_id])[event_id]
-        return _event(row, self._changed([event_id], None).get(event_id, []))
+        changed = self._changed([event_id], None).get(event_id, [])
+        return _event(row, changed, changed)
 
 
-def _event(row: Row[Any], changed: Sequence[Any]) -> Event:
-    of_crops = [c for c in changed if c.field.startswith("crop.")]
-    first = max(of_crops, key=lambda c: (c.field == "crop.label", c.things), default=None)
+def _event(row: Row[Any], changed: Sequence[Any], shown: Sequence[Any]) -> Event:
+    """Make an event of its row, of what it changed, and of the changes whose value is shown."""
+    first, value = _of_crops(changed), _of_crops(shown)
     return Event(
         row.event_id,
         row.action,
@@ -157,9 +165,15 @@ def _event(row: Row[Any], changed: Sequence[Any]) -> Event:
         row.detail,
         row.inverts,
         crops=first.things if first else 0,
-        value=first.value if first else None,
+        value=value.value if value else None,
         fields=tuple(c.field for c in changed),
     )
+
+
+def _of_crops(changed: Sequence[Any]) -> Any:  # noqa: ANN401 - a row, or None
+    """Return the change of crops that an event is told by: of labels, else of the most crops."""
+    of_crops = [c for c in changed if c.field.startswith("crop.")]
+    return max(of_crops, key=lambda c: (c.field == "crop.label", c.things), default=None)
 
 
 def _same(a: sa.FromClause, b: sa.FromClause) -> sa.ColumnElement[bool]:

@@ -60,7 +60,8 @@ def apply_file(
         first = rows[0]
         crops = tuple(crop for row in rows for crop in _crops(row, groups, known))
         verdict = replace(first.verdict, crops=crops, each_seen=all(row.crop for row in rows))
-        grounds = ", ".join(sorted({row.group for row in rows if row.group})) or file.name
+        seen = {groups.full_name(row.group) for row in rows if groups and row.group}
+        grounds = ", ".join(sorted(seen)) or file.name
         who = replace(by, annotator=first.annotator or by.annotator, based_on=grounds)
         try:
             event = decide(writer, verdict, who, groups=groups)

@@ -62,12 +62,14 @@ def export(
         raise LabelError(f"--encounters is for darwin-core, not for {format}")
     records = read_records(opened, class_name=class_name, people=people_only)
     notes = chosen.write(records, out, **({"encounters": True} if encounters else {}))
+    table = records.table if chosen.marks else records.named()
+    images = table["image"].nunique()
     if as_json:
-        print_json({"out": str(out), "labels": len(records.table), "notes": notes})
+        print_json({"out": str(out), "labels": len(table), "images": images, "notes": notes})
         return
     for note in notes:
         say(f"note: {note}")
-    say(f"{len(records.table):,} labels of {records.table['image'].nunique():,} images: {out}")
+    say(f"{len(table):,} labels of {images:,} images: {out}")
 
 
 def check_out(out: Path, ending: str) -> None:

@@ -20,12 +20,14 @@ class Format:
         module: where its functions are; they are `write_` and `read_`, then `verb`.
         ending: of the file; "" = a folder.
         what: a line for the help.
+        marks: whether it holds crops that are rejected or indeterminate too.
     """
 
     module: str
     verb: str
     ending: str
     what: str
+    marks: bool = False
 
     @property
     def write(self) -> Callable[..., list[str]]:
@@ -42,8 +44,8 @@ class Format:
 
 
 FORMATS = {
-    "csv": Format("tables", "csv", ".csv", "everything known of each crop, a row each"),
-    "parquet": Format("tables", "parquet", ".parquet", "the same, for pandas, DuckDB and R"),
+    "csv": Format("tables", "csv", ".csv", "everything known of each crop, a row each", True),
+    "parquet": Format("tables", "parquet", ".parquet", "the same, for pandas, DuckDB and R", True),
     "coco": Format("coco", "coco", ".json", "boxes and masks, for training detectors"),
     "yolo": Format("yolo", "yolo", "", "images with text files of boxes, for training detectors"),
     "ifdo": Format("ifdo", "ifdo", ".json", "the FAIR description of the images, with annotations"),

@@ -69,6 +69,7 @@ def test_a_table_of_verdicts_its_undo_and_its_redo(survey: Survey, say) -> None:
     assert _decided(survey) == after
     log = say("log", "--crop", "f0")
     assert "jon: split 1 crop (verdicts.csv)" in log
+    assert "eva: name 'waste > bag' 2 crops (waste-1/0)" in log
     assert "k1" not in log
     assert len(json.loads(say("log", "--json"))) == 7
     assert "nothing was decided on crop z" in say("log", "--crop", "z")

@@ -365,7 +365,7 @@ def test_the_history_of_a_crop_has_all_that_happened_to_it(labels: Labels) -> No
     assert told == [
         ("undo", "jon", "rope", 1),
         ("name", "jon", "net", 1),
-        ("name", "eva", "rope", 1),
+        ("name", "eva", "rope", 2),
     ]
     assert labels.history(crop_id="z") == []
 
