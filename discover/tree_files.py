@@ -85,7 +85,7 @@ def read_tree(file: Path) -> list[Entry]:
 
 def _of_list(text: str, place: str) -> list[Entry]:
     lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    return [_entry(f"{place}: row {n}", split_path, line, None, {}) for n, line in lines]
+    return [_entry(f"{place}: row {n}", line, None, {}) for n, line in lines]
 
 
 def _of_table(text: str, place: str) -> list[Entry]:
@@ -120,7 +120,7 @@ def _entries(table: list[tuple[str, dict[str, str]]]) -> list[Entry]:
             if name not in {*_COLUMNS.values(), *_LEFT_OUT} - {"AphiaID"} and value
         }
         if values.get("path"):
-            entries.append(_entry(place, split_path, values["path"], values.get("colour"), codes))
+            entries.append(_entry(place, values["path"], values.get("colour"), codes))
             continue
         path, seen, at = [values.get("name", "")], {values.get(key)}, values.get(parent)
         while at:
@@ -131,18 +131,15 @@ def _entries(table: list[tuple[str, dict[str, str]]]) -> list[Entry]:
             seen.add(at)
             path.insert(0, by_key[at][1].get("name", ""))
             at = by_key[at][1].get(parent)
-        entries.append(_entry(place, _checked, path, values.get("colour"), codes))
+        entries.append(_entry(place, path, values.get("colour"), codes))
     return sorted(entries, key=lambda entry: len(entry.path))
 
 
-def _checked(path: list[str]) -> tuple[str, ...]:
-    return tuple(map(checked_name, path))
-
-
-def _entry(place, check, path, colour, codes) -> Entry:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Make an entry; an error of its name or colour names the row."""
+def _entry(place: str, path: str | list[str], colour: str | None, codes: dict[str, str]) -> Entry:
+    """Make an entry of a path, whole or in parts; an error of its name or colour names the row."""
     try:
-        return Entry(place, check(path), checked_colour(colour) if colour else None, codes)
+        names = split_path(path) if isinstance(path, str) else tuple(map(checked_name, path))
+        return Entry(place, names, checked_colour(colour) if colour else None, codes)
     except LabelError as error:
         raise LabelError(f"{place}: {error}") from error
 
