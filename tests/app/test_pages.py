@@ -6,7 +6,10 @@ from plotly.utils import PlotlyJSONEncoder
 
 from app.data import Explorer
 from app.pages import PAGES, overview
-from app.verdicts import decide
+from app.verdicts import decide, describe
+from discover import annotate, subcategories
+from discover.annotate import Verdict
+from discover.events import By
 from tests.app.survey_on_disk import RUNS, build
 
 
@@ -101,3 +104,28 @@ def test_a_verdict_that_cannot_be_is_said_to_fail(explorer: Explorer, verdict: d
 
 def test_undo_with_nothing_done(explorer: Explorer) -> None:
     assert decide(explorer, {"action": "undo"}) == ("Nothing to undo", False)
+
+
+def test_what_somebody_else_named_since_is_shown_and_not_overwritten(explorer: Explorer) -> None:
+    target = {"run": RUNS["waste"], "cluster": 0}
+    seen = explorer.labels.last_event_id()
+    crop = (
+        explorer.crops(explorer.class_run(RUNS["waste"])).query("cluster == 0")["crop_id"].iloc[0]
+    )
+    explorer.labels.name([crop], "tin", annotator="jon")
+    verdict = {"action": "name", "name": "can", "target": target, "seen": seen}
+    said, failed = decide(explorer, verdict)
+    assert failed
+    assert "jon changed 1 of these since you looked" in said
+    assert explorer.names()["name"].tolist() == ["tin"]
+    assert not decide(explorer, {**verdict, "seen": explorer.labels.last_event_id()})[1]
+    assert set(explorer.names()["name"]) == {"can"}
+
+
+def test_every_event_can_be_told(explorer: Explorer) -> None:
+    with explorer.labels.write() as writer:
+        subcategories.add(writer, "waste > can", By("mara"))
+        by_hand = Verdict("flag", ("c1", "c2"), note="odd")
+        annotate.decide(writer, by_hand, By("mara"))
+    told = [describe(event) for event in explorer.labels.history()]
+    assert told == ["flag “odd” 2 crops", "add subcategory “waste > can”"]
