@@ -177,8 +177,9 @@ def _samples(
     everything = [replace(way, classes="all", least=0.0) for way in ways]
     sources = [ClassifierRegions(model, way) for way in everything]
     boxes = BoxRegions(coco, option="COCO")
+    files, names, dives = (list(column) for column in zip(*frames, strict=True))
     for source in sources:
-        source.begin(*(list(column) for column in zip(*frames, strict=True)))
+        source.begin(files, names, dives, {})
     samples = []
     for done, (file, name, dive) in enumerate(frames, 1):
         frame = read_image(file, min_side=max(source.min_side for source in sources))

@@ -58,7 +58,7 @@ def uncovered(cut: Cut, overlay: Mask, size: Sequence[int]) -> Cut | None:
         size: width and height of the frame, original pixels.
     """
     window = cut.window if cut.mask is not None else cut.box
-    covered = _within(overlay, window, size, cut.mask.shape if cut.mask is not None else None)
+    covered = within(overlay, window, size, cut.mask.shape if cut.mask is not None else None)
     if cut.mask is None:
         return Cut(cut.box, ~covered, cut.box) if covered.any() and not covered.all() else cut
     left = cut.mask & ~covered
@@ -67,13 +67,20 @@ def uncovered(cut: Cut, overlay: Mask, size: Sequence[int]) -> Cut | None:
     return cut_region(left, window)
 
 
-def _within(
+def within(
     overlay: Mask,
     window: tuple[int, int, int, int],
     size: Sequence[int],
     shape: tuple[int, ...] | None,
 ) -> Mask:
-    """Return the overlay on a grid over a window of the frame; by default as fine as it is."""
+    """Return the overlay on a grid over a window of the frame; by default as fine as it is.
+
+    Args:
+        overlay: bool [rows, cols], a grid over the frame.
+        window: x, y, w, h in original pixels.
+        size: width and height of the frame, original pixels.
+        shape: rows and columns of the grid that is wanted.
+    """
     index = []
     for axis in (1, 0):  # rows, then columns
         cells, start, length = overlay.shape[1 - axis], window[axis], window[axis + 2]

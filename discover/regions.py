@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from classify.stored import prepared
 from classify.vehicle import hide, learn_masks
 from discover.class_maps import ClassMaps, Seen, input_size
 from discover.crops import Cut, cut_from_rle, cut_region
+from discover.overlay import within
 from discover.saliency import (
     Mask,
     SaliencyConfig,
@@ -29,6 +31,7 @@ from discover.saliency import (
 )
 from discover.survey import SurveyError
 
+Overlays = Mapping[str, Mask]  # by dive: bool [rows, cols], a grid over the frame
 WHOLE_FRAME = "frame"  # the class of crops that are whole frames
 
 
@@ -71,8 +74,17 @@ class RegionSource(Protocol):
     @property
     def given(self) -> bool: ...  # noqa: D102
 
-    def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
-        """Look at a unit of frames before any of them is asked for."""
+    def begin(
+        self, files: list[Path], paths: list[str], dives: list[str], overlays: Overlays
+    ) -> None:
+        """Look at a unit of frames before any of them is asked for.
+
+        Args:
+            files: the frames.
+            paths: their stored paths.
+            dives: their dives.
+            overlays: what is known to lie over the scene: a source that searches leaves it out.
+        """
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
         """Return the regions of each frame; `paths` are the frames' stored paths."""
@@ -92,7 +104,8 @@ class ClassifierRegions:
         self._class_maps = ClassMaps(self._model, self._config)
         self.min_side = round(self._model.config.min_side * max(1.0, *self._config.input_scale))
         self.model_hash: str | None = file_hash(model / "model.safetensors")
-        self._vehicles: dict[str, npt.NDArray[np.bool_]] = {}
+        self._vehicles: dict[str, Mask] = {}
+        self._overlays: dict[str, Mask] = {}
         self.key: dict[str, Any] = {"model": self.model_hash, "saliency": self._config.to_dict()}
 
     @property
@@ -100,8 +113,12 @@ class ClassifierRegions:
         """The classifier whose maps these are."""
         return self._model
 
-    def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
+    def begin(
+        self, files: list[Path], paths: list[str], dives: list[str], overlays: Overlays
+    ) -> None:
         """Learn the vehicle of each dive, for a classifier that hides it."""
+        of_paths = zip(paths, dives, strict=True)
+        self._overlays = {path: overlays[dive] for path, dive in of_paths if dive in overlays}
         if self._model.config.hide_vehicle:
             masks = learn_masks(lambda row: prepared(self._model, files[row]), dives)
             found = ((path, masks.get(dive)) for path, dive in zip(paths, dives, strict=True))
@@ -111,7 +128,8 @@ class ClassifierRegions:
         """Classify the frames and cut out the evidence for their classes."""
         pixels = self.seen(paths, frames)
         return [
-            self._regions(*of) for of in zip(frames, pixels, self.maps(paths, frames), strict=True)
+            self._regions(*of)
+            for of in zip(paths, frames, pixels, self.maps(paths, frames), strict=True)
         ]
 
     def maps(self, paths: list[str], frames: list[Decoded]) -> list[Seen]:
@@ -131,25 +149,23 @@ class ClassifierRegions:
         image = resize(pixels[y : y + h, x : x + w], width, height)
         if vehicle is None:
             return image
-        return hide(
-            image,
-            cv2.resize(vehicle.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-            > 0,
+        mask = cv2.resize(
+            vehicle.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
         )
+        return hide(image, mask > 0)
 
-    def _regions(
-        self,
-        frame: Decoded,
-        pixels: Pixels,
-        seen: Seen,
-    ) -> list[Found]:
+    def _regions(self, path: str, frame: Decoded, pixels: Pixels, seen: Seen) -> list[Found]:
         probabilities, maps = seen
         window = self._model.window(frame.width, frame.height)
+        covered = None
+        if path in self._overlays:
+            size = (frame.width, frame.height)
+            covered = within(self._overlays[path], window, size, pixels.shape[:2])
         classes = self._model.config.heads[self._model.config.main_task]
         found = [
             (number, mask)
             for number, of_class in maps.items()
-            for mask in find_regions(of_class, pixels, self._config)
+            for mask in find_regions(of_class, pixels, self._config, covered)
         ]
         heats = {
             number: _over_frame((normalise(of_class) * 255).astype(np.uint8), window, frame)
@@ -201,7 +217,9 @@ class BoxRegions:
                 )
             self._objects[annotation["image_id"]].append((name, annotation))
 
-    def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
+    def begin(
+        self, files: list[Path], paths: list[str], dives: list[str], overlays: Overlays
+    ) -> None:
         """Need nothing beforehand."""
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:
@@ -252,7 +270,9 @@ class WholeFrame:
         self.min_side = min_side
         self.key: dict[str, Any] = {}
 
-    def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
+    def begin(
+        self, files: list[Path], paths: list[str], dives: list[str], overlays: Overlays
+    ) -> None:
         """Need nothing beforehand."""
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:

@@ -159,22 +159,28 @@ def _towards_centre(rows: int, cols: int, spread: float) -> Map:
     return np.outer(down, across).astype(np.float32)
 
 
-def find_regions(activation: Map, pixels: Pixels, config: SaliencyConfig) -> list[Mask]:
+def find_regions(
+    activation: Map, pixels: Pixels, config: SaliencyConfig, covered: Mask | None = None
+) -> list[Mask]:
     """Cut the strongest connected regions out of a class activation map.
 
     Args:
         activation: float32 [rows, cols], any scale.
         pixels: what the classifier saw, uint8 RGB [height, width, 3].
         config: threshold, number of regions, refinement.
+        covered: bool [height, width], where vehicle or telemetry lies over the scene: no region is
+            there.
 
     Returns:
         Masks, bool [height, width], the strongest first; none for a flat map.
     """
     height, width = pixels.shape[:2]
     fine = cv2.resize(normalise(activation), (width, height), interpolation=cv2.INTER_CUBIC)
+    fine = np.maximum(fine, 0)  # cubic interpolation swings below
+    if covered is not None:
+        fine[covered] = 0
     if fine.max() <= 0:
         return []
-    fine = np.maximum(fine, 0)  # cubic interpolation swings below
     level = (
         np.percentile(fine, config.percentile) if config.percentile else config.peak * fine.max()
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from classify.images import Decoded
 from classify.runs import Run
-from discover.regions import Found
+from discover.regions import Found, Overlays
 from discover.survey import Survey, SurveyError
 
 
@@ -30,7 +30,9 @@ class StoredRegions:
         self.key: dict[str, Any] = config
         self.model_hash: str | None = self.run.info["model_hash"]
 
-    def begin(self, files: list[Path], paths: list[str], dives: list[str]) -> None:
+    def begin(
+        self, files: list[Path], paths: list[str], dives: list[str], overlays: Overlays
+    ) -> None:
         """Need nothing beforehand."""
 
     def find(self, paths: list[str], frames: list[Decoded]) -> list[list[Found]]:

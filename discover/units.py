@@ -222,10 +222,12 @@ class UnitWorker:
     def _look_at_all(self, frames: list[Row]) -> None:
         """Learn from the unit as a whole, before its frames are asked for in threads."""
         paths, dives = [f["path"] for f in frames], [f["dive"] for f in frames]
-        self._job.regions.begin([self._survey.frame_path(path) for path in paths], paths, dives)
+        known = {}
         if self._overlays is not None:
-            for dive in set(dives):
-                self._overlays.of(dive)
+            learned = {dive: self._overlays.of(dive) for dive in set(dives)}
+            known = {dive: mask for dive, mask in learned.items() if mask is not None}
+        files = [self._survey.frame_path(path) for path in paths]
+        self._job.regions.begin(files, paths, dives, known)
 
     def _embedder(self, config: EmbedConfig | None) -> Embedder:
         regions = self._job.regions

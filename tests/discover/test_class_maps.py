@@ -95,6 +95,22 @@ def test_a_frame_of_no_class_has_no_regions(model: Path, images: list[Pixels]) -
     assert source.find(["a", "b"], frames) == [[], []]
 
 
+def test_regions_keep_off_what_is_known_to_lie_over_the_scene(
+    model: Path, images: list[Pixels]
+) -> None:
+    source = ClassifierRegions(model, SaliencyConfig(refine=False))
+    frames = [Decoded(images[0], 160, 96)]
+    overlay = np.zeros((48, 80), bool)
+    overlay[:, 40:64] = True  # over the square
+    source.begin([Path("a")], ["a"], ["dive"], {"dive": overlay})
+    (found,) = source.find(["a"], frames)
+    for region in found:
+        assert not region.cut.mask[:, 80:128].any()
+    source.begin([Path("a")], ["a"], ["dive"], {})
+    (found,) = source.find(["a"], frames)
+    assert found[0].cut.mask[30:60, 90:120].any()
+
+
 @pytest.mark.parametrize("method", ["rarity", "locator", "grad-cam"])
 def test_regions_of_several_classes_do_not_share_a_place(
     method: str, model: Path, images: list[Pixels]

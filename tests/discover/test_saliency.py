@@ -98,6 +98,16 @@ def test_the_peak_decides_how_large_a_region_is_and_a_percentile_goes_before_it(
     assert sizes[2] == pytest.approx(0.01, rel=0.1)
 
 
+def test_no_region_is_where_something_lies_over_the_scene() -> None:
+    pixels, truth, coarse = _scene(bright=True)
+    config = SaliencyConfig(refine=False)
+    covered = np.zeros(truth.shape, bool)
+    covered[:, 100:170] = True  # over the peak
+    for region in find_regions(coarse, pixels, config, covered):
+        assert not (region & covered).any()
+    assert find_regions(coarse, pixels, config, np.ones_like(covered)) == []
+
+
 def test_what_is_rare_in_the_frame_stands_out_whatever_the_scale_of_the_channels() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(12, 22, 32)).astype(np.float32)
