@@ -176,6 +176,15 @@ class EventLog:
 
     def __init__(self, url: str) -> None:
         self._engine = engine_of(url)
+        try:
+            self._create_tables()
+        except sa.exc.DBAPIError as error:
+            raise LabelError(
+                f"labels url {self._engine.url!r} cannot be opened ({error.orig}): is it whole, "
+                "and may you write there?"
+            ) from error
+
+    def _create_tables(self) -> None:
         with write_lock(self._engine) as connection:  # two that open at once make one set
             tables = set(sa.inspect(connection).get_table_names())
             if "event_items" in tables:

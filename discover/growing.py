@@ -3,7 +3,7 @@
 The crops outside stand in order of likeness. A person looks at pages of them: the pages looked at
 lie twice as far apart as long as all is well, a miss is closed in on by halves (MorphoCluster:
 Schroeder et al. 2020, Sensors 20: 3060), and from the page where it begins each crop of each page
-is decided, until a page has none that belongs. Light.
+is decided, until a page has few that belong. Light.
 """
 
 from collections.abc import Collection
@@ -24,18 +24,20 @@ class Growth(Config):
     Attributes:
         total: how many crops stand in line.
         page: crops of a page.
-        patience: pages in a row with none that belongs, at which it ends.
+        patience: poor pages in a row at which it ends.
+        least: share of a page that belongs, below which the page is poor.
         good: pages from the start that belong to the group.
         step: pages that the next look is ahead, before the first miss.
         miss: the first page known to have a crop that does not belong; None before the first miss.
         single: pages, from `miss` on, of which each crop was decided.
-        wrong: how many of the last of them in a row had none that belongs.
+        wrong: how many of the last of them in a row were poor.
         looks: answers so far.
     """
 
     total: int
     page: int = 20
     patience: int = 1
+    least: float = 0.5
     good: int = 0
     step: int = 1
     miss: int | None = None
@@ -47,6 +49,8 @@ class Growth(Config):
         for name in ("page", "patience"):
             if getattr(self, name) < 1:
                 raise LabelError(f"{name} {getattr(self, name)} must be at least 1")
+        if not 0 <= self.least <= 1:
+            raise LabelError(f"least {self.least} must be between 0 and 1")
 
     @property
     def one_by_one(self) -> bool:
@@ -83,7 +87,8 @@ class Growth(Config):
         shown, after = self.shown, replace(self, looks=self.looks + 1)
         if self.one_by_one:
             joined = _chosen(right, shown)
-            wrong = 0 if joined else self.wrong + 1
+            poor = len(joined) < self.least * len(shown)
+            wrong = self.wrong + 1 if poor else 0
             return replace(after, single=self.single + 1, wrong=wrong), joined
         if len(_chosen(right, shown)) < len(shown):
             return replace(after, miss=self._asked), []

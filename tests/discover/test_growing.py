@@ -33,9 +33,12 @@ def test_a_miss_is_closed_in_on_by_halves_and_then_each_crop_is_decided() -> Non
     growth, joined, shown = _grow(line, page=10)
     assert joined == {*range(234), 237, 245}
     pages = [p.start // 10 for p in shown]
-    assert pages == [0, 2, 6, 14, 30, 22, 26, 24, 23, 23, 24, 25]
+    assert pages == [0, 2, 6, 14, 30, 22, 26, 24, 23, 23, 24]
     assert growth.looks == len(shown)
     assert growth.one_by_one
+    assert len(_grow(line, page=10, least=0.1)[2]) == 12  # page 24 has one: it goes on to 25
+    with pytest.raises(LabelError, match="least 2 must be between 0 and 1"):
+        Growth(10, least=2)
 
 
 @given(st.integers(0, 300), st.integers(1, 60), st.integers(1, 40), st.integers(1, 3))

@@ -412,6 +412,12 @@ def test_a_file_of_a_development_version_is_refused(tmp_path: Path) -> None:
         Labels(f"sqlite:///{file}")
 
 
+def test_a_damaged_file_is_an_error_of_one_line(tmp_path: Path) -> None:
+    (tmp_path / "labels.sqlite").write_bytes(b"no database at all, but some text" * 99)
+    with pytest.raises(LabelError, match=r"labels.sqlite cannot be opened \(file is not a data"):
+        Labels(f"sqlite:///{tmp_path / 'labels.sqlite'}")
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
