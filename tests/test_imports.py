@@ -13,6 +13,7 @@ LIGHT = ["classify.classes", "classify.runs", "classify.images", "classify.conso
 LIGHT += ["discover", "discover.survey", "discover.tables", "discover.labels", "discover.summary"]
 LIGHT += ["discover.clustered", "discover.lineage", "discover.sweep", "discover.sweep_figure"]
 LIGHT += ["discover.annotate", "discover.subcategories", "discover.growing", "discover.nearness"]
+LIGHT += ["discover.export", "discover.export.records", "discover.label_import"]
 RANK = {"classify": 0, "discover": 1, "app": 2}
 STAGES = {
     "frames",
