@@ -12,7 +12,7 @@ from discover.sweep import LARGEST_SHARE, Finder
 
 METHODS = ("umap", "pca-hdbscan", "pca-kmeans")
 
-_LAYOUTS = {2_000: 16, 10_000: 8}  # UMAP layouts of a consensus, up to so many vectors
+_LAYOUTS = {500: 32, 2_000: 16, 10_000: 8}  # UMAP layouts of a consensus, up to so many vectors
 _FEWEST_LAYOUTS = 4  # of more vectors, each of whose layouts holds better
 _SEEDS = 3  # of k-means
 

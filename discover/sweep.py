@@ -24,10 +24,12 @@ STABLE = 0.85  # agreement (AMI) of two seeds, or two neighbouring sizes, that c
 def candidate_sizes(crops: int) -> list[int]:
     """Return the cluster sizes that "auto" tries, each a quarter more than the last.
 
-    From 4 up to 200, as long as twenty clusters of that size are possible.
+    From 4 to 6, and on up to 200 as long as sixty clusters of that size are possible: kinds are
+    many, and one that is cut in two costs a person less than two that are one.
     """
     sizes = [4]
-    while (following := max(sizes[-1] + 1, round(sizes[-1] * 1.25))) <= min(crops / 20, 200):
+    largest = min(max(6, crops / 60), 200)
+    while (following := max(sizes[-1] + 1, round(sizes[-1] * 1.25))) <= largest:
         sizes.append(following)
     return sizes
 

@@ -29,7 +29,7 @@ def test_sizes_ascend_and_leave_room_for_several_clusters(crops: int) -> None:
     sizes = candidate_sizes(crops)
     assert sizes[0] == 4
     assert sizes == sorted(set(sizes))
-    assert all(size <= max(4, min(crops / 20, 200)) for size in sizes)
+    assert all(size <= min(max(6, crops / 60), 200) for size in sizes)
 
 
 def test_what_seeds_agree_on_is_taken() -> None:
