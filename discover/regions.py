@@ -1,6 +1,5 @@
 """Where the regions of a frame come from: a classifier's maps, given boxes, or the whole frame."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from classify.classes import standard_name
 from classify.device import place
 from classify.images import Decoded, Pixels, resize
 from classify.model import Classifier, load_classifier
@@ -19,7 +17,8 @@ from classify.runs import file_hash
 from classify.stored import prepared
 from classify.vehicle import hide, learn_masks
 from discover.class_maps import ClassMaps, Seen, input_size
-from discover.crops import Cut, cut_from_rle, cut_region
+from discover.coco_boxes import class_of, cut_of, read_coco
+from discover.crops import Cut, cut_region
 from discover.overlay import within
 from discover.saliency import (
     Mask,
@@ -199,9 +198,9 @@ class BoxRegions:
         """Read the file; `option` is what errors call it."""
         self.min_side = min_side
         self._option = option
-        data = _read_coco(coco, option)
+        data = read_coco(coco, option)
         self.key: dict[str, Any] = {"boxes": file_hash(coco)}
-        categories = {c["id"]: _class_of(c) for c in data["categories"]}
+        categories = {c["id"]: class_of(c) for c in data["categories"]}
         self._size = {i["id"]: (int(i["width"]), int(i["height"])) for i in data["images"]}
         self._images: dict[str, list[tuple[PurePosixPath, Any]]] = defaultdict(list)
         for image in data["images"]:
@@ -253,7 +252,7 @@ class BoxRegions:
             )
         found = []
         for name, annotation in self._objects[image]:
-            cut = _cut_of(annotation, frame.width, frame.height)
+            cut = cut_of(annotation, frame.width, frame.height)
             if cut is not None:
                 found.append(Found(name, float(annotation.get("score", 1.0)), cut))
         return found
@@ -287,38 +286,3 @@ class WholeFrame:
             ]
             for f in frames
         ]
-
-
-def _read_coco(path: Path, option: str) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SurveyError(f"{option} {path} cannot be read as JSON: {error}") from None
-    missing = [k for k in ("images", "annotations", "categories") if k not in data]
-    if missing:
-        raise SurveyError(f"{option} {path} is not a COCO file: {missing[0]!r} is missing")
-    return dict(data)
-
-
-def _class_of(category: dict[str, Any]) -> str:
-    """Return the supercategory, which holds the element, or the name where there is none."""
-    return standard_name(str(category.get("supercategory") or category["name"]))
-
-
-def _cut_of(annotation: dict[str, Any], width: int, height: int) -> Cut | None:
-    from pycocotools import mask as coco
-
-    shape = annotation.get("segmentation")
-    if isinstance(shape, list) and shape:
-        counts = coco.merge(coco.frPyObjects(shape, height, width))["counts"].decode()
-        return cut_from_rle(counts, width, height)
-    if isinstance(shape, dict):
-        counts = shape["counts"]
-        if isinstance(counts, list):
-            counts = coco.frPyObjects(shape, height, width)["counts"].decode()
-        return cut_from_rle(counts, width, height)
-    x, y, w, h = (round(float(v)) for v in annotation["bbox"])
-    x, y, right, bottom = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
-    if right <= x or bottom <= y:
-        return None
-    return Cut((x, y, right - x, bottom - y), None, (0, 0, width, height))
