@@ -37,7 +37,7 @@ class SaliencyConfig(Config):
         classes: "top" (the likeliest), "all" that reach `least`, or a number of classes a frame.
         least: probability of a class that "all" takes.
         input_scale: the maps are made at so many times the classifier's input size; of several, the
-            mean. Four times the work at 2.
+            mean. Five times the work at 2.
         flip: average the map with that of the mirror image.
         centre: spread of the weight towards the middle, as a share of each side: pilots keep what
             they look at off the border, where the padding of the network's layers looks rare. 0

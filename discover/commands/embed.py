@@ -28,7 +28,9 @@ def embed(
     pooled: Annotated[bool, Parameter(negative=())] = False,
     method: str | None = None,
     classes: str | None = None,
-    input_scale: tuple[float, ...] | None = None,
+    input_scale: Annotated[
+        tuple[float, ...] | None, Parameter(consume_multiple=True, negative=())
+    ] = None,
     peak: float | None = None,
     percentile: float | None = None,
     regions: int | None = None,
@@ -87,7 +89,7 @@ def embed(
         Classes of a frame: top (the likeliest), all (that have a probability of 0.2), or how many.
     input_scale
         Make the maps at so many times the classifier's input size; of several, the mean. 2 finds
-        smaller objects and takes four times as long.
+        smaller objects and takes five times as long.
     peak
         Share of the map's peak that a region reaches, if not --percentile.
     percentile
