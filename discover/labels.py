@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
@@ -153,25 +155,20 @@ class Labels:
             time_utc` (ISO 8601), `confidence, based_on, event_id`.
         """
         with self.read() as reader:
-            table = self._standing(reader) if until is None else _frame(reader, until=until)
-            events = reader.events(table["event_id"].unique().tolist())
-            values = table["value"].unique()
+            table = self._standing(reader).copy() if until is None else _frame(reader, until=until)
+            value, values = pd.factorize(table["value"])
+            given, event_ids = pd.factorize(table["event_id"])
+            events = reader.events(event_ids.tolist())
             tree = Tree.read(reader, {s for s in map(subcategory_of, values) if s})
-        said = {value: _said(tree, value) for value in values}
-        words = {
-            name: table["value"].map({value: said[value][place] for value in values})
-            for place, name in enumerate(("label", "subcategory", "qualifier", "path"))
-        }
-        given = {
-            name: table["event_id"].map({i: getattr(e, name) for i, e in events.items()})
-            for name in ("origin", "annotator", "time_utc", "based_on")
-        }
-        given["based_on"] = table["based_on"].where(table["based_on"].notna(), given["based_on"])
-        table = table.rename(columns={"key": "crop_id"}).assign(**words, **given)
-        table = table[_DECIDED].astype(_TYPES)
-        for name in ("subcategory", "qualifier", "path", "based_on"):
-            table[name] = _or_none(table[name])
-        return table
+        said = [_said(tree, v) for v in values]
+        for place, name in enumerate(("label", "subcategory", "qualifier", "path")):
+            table[name] = _taken([words[place] for words in said], value)
+        of_event = [events[event] for event in event_ids.tolist()]
+        for name in ("origin", "annotator", "time_utc"):
+            table[name] = _taken([getattr(event, name) for event in of_event], given)
+        own, grounds = table["based_on"], _taken([event.based_on for event in of_event], given)
+        table["based_on"] = own.where(own.notna(), grounds).astype(object)
+        return table.rename(columns={"key": "crop_id"})[_DECIDED].astype(_TYPES)
 
     def tree(self) -> Tree:
         """Return the subcategories as they stand."""
@@ -206,7 +203,8 @@ class Labels:
         elif held[0] < last:
             keys = reader.changed_keys(since=held[0])
             left = held[1][~held[1]["key"].isin(keys)]
-            table = pd.concat([left, _frame(reader, keys)]).sort_values("key", ignore_index=True)
+            table = pd.concat([left, _frame(reader, keys)])
+            table = table.sort_values("key", kind="stable", ignore_index=True)
         else:
             return held[1]
         self._held = (last, table)
@@ -267,10 +265,10 @@ def _frame(
     return table.sort_values("key", ignore_index=True)
 
 
-def _or_none(values: pd.Series) -> pd.Series:
-    """Return values of which what is missing is None and not a number."""
-    kept = [None if missing else v for v, missing in zip(values, values.isna(), strict=True)]
-    return pd.Series(kept, index=values.index, dtype=object)
+def _taken(values: list[str | None], places: npt.NDArray[np.intp]) -> pd.Series:
+    """Return the values at the places; what is None stays None."""
+    held = np.array([*values, None], object)
+    return pd.Series(held[places], dtype=object)
 
 
 def label_changes(tree: Tree, label: str) -> tuple[str, list[Change]]:
