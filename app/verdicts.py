@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, State, no_update
 
 from app import ids
 from app.data import Explorer
-from app.queries import within
+from app.queries import by_flag, within
 from discover.annotate import Verdict
 from discover.annotate import decide as decide_on
 from discover.groups import Groups
@@ -87,7 +87,8 @@ def crops_of(explorer: Explorer, target: dict[str, Any]) -> tuple[list[str], str
     Args:
         explorer: the survey.
         target: `run` and one of `crops` (ids), `cluster` or `shape` (see `queries.within`). Ids
-            that are not in the run are left out.
+            that are not in the run are left out. `flags`, with `cluster`, is the filter by flags of
+            frames that is set.
     """
     run = explorer.class_run(target.get("run"))
     if run is None or run.name != target.get("run"):
@@ -98,7 +99,7 @@ def crops_of(explorer: Explorer, target: dict[str, Any]) -> tuple[list[str], str
     elif target.get("shape"):
         crops = within(crops, target["shape"])
     elif target.get("cluster") is not None:
-        crops = crops[crops["cluster"] == int(target["cluster"])]
+        crops = by_flag(crops[crops["cluster"] == int(target["cluster"])], target.get("flags"))
     else:
         return [], None
     clusters = crops["cluster"].unique()

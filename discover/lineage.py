@@ -17,7 +17,6 @@ from discover.tables import SCHEMAS
 
 CHANGES = ("kept", "split", "merged", "regrouped", "appeared", "vanished")
 
-_SAME = ("class_name", "within_run", "within_cluster")  # settings of runs that can be compared
 _LINK = 0.25  # share of either cluster that two must have in common to count as related
 
 
@@ -43,15 +42,22 @@ def whole_runs(survey: Survey) -> list[Run]:
     return [run for run in done if not any(run.info["config"].get(part) for part in parts)]
 
 
+def _part_of(run: Run) -> tuple[object, ...]:
+    """Return which crops a run clustered; only runs of the same ones can be compared."""
+    config = run.info["config"]
+    within = config.get("within_run"), config.get("within_cluster")
+    return config["class_name"], *within, bool(config.get("unnamed"))
+
+
 def earlier_run(survey: Survey, run: Run) -> Earlier | None:
     """Return the latest finished run that clustered the same class (or cluster), or None."""
-    config = run.info["config"]
+    part = _part_of(run)
     before = [
         other
         for other in survey.runs("clusters")
         if other.is_complete
         and other.name != run.name
-        and all(other.info["config"].get(k) == config.get(k) for k in _SAME)
+        and _part_of(other) == part
     ]
     if not before:
         return None

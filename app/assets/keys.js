@@ -34,7 +34,8 @@
     }
     if (place.cluster !== undefined && box()) {
       const label = place.cluster < 0 ? "noise" : `cluster ${place.cluster}`;
-      return [{ run: place.run, cluster: place.cluster }, `${label}, ${crops(place.size)}`];
+      const { run, cluster, flags } = place;
+      return [{ run, cluster, flags }, `${label}, ${crops(place.size)}`];
     }
     if (shape && box()) return [{ run: place.run, shape }, "what is selected on the map"];
     return [null, ""];

@@ -4,6 +4,7 @@ import pytest
 
 from app import queries
 from app.data import Explorer
+from app.verdicts import crops_of
 from classify.runs import start_run
 from discover.survey import concat_rows
 from tests.app.survey_on_disk import EMBED_RUN, RUNS
@@ -124,3 +125,16 @@ def test_crops_have_the_flags_of_their_frames_and_see_a_new_bursts_run(explorer:
     flags = explorer.crops(run).set_index("frame_id")["flags"]
     assert set(flags[[frame]]) == {"dark, frozen"}
     assert flags.drop(frame).isna().all()
+
+
+def test_a_verdict_on_a_filtered_cluster_leaves_what_is_not_shown(explorer: Explorer) -> None:
+    run = explorer.class_run(RUNS["waste"])
+    assert run is not None
+    crops = explorer.crops(run)
+    cluster = int(crops["cluster"].iloc[0])
+    whole = set(crops.loc[crops["cluster"] == cluster, "crop_id"])
+    target = {"run": run.name, "cluster": cluster}
+    assert set(crops_of(explorer, {**target, "flags": "all"})[0]) == whole
+    crops.loc[crops["crop_id"] == min(whole), "flags"] = "dark"
+    assert set(crops_of(explorer, {**target, "flags": "dark"})[0]) == {min(whole)}
+    assert set(crops_of(explorer, {**target, "flags": "none"})[0]) == whole - {min(whole)}
