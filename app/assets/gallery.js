@@ -5,7 +5,8 @@
 window.dash_clientside = window.dash_clientside || {};
 
 window.explorer = {
-  page: { place: null, shape: null, names: [] }, // where we are, what a lasso holds, known names
+  // where we are, what a lasso holds, what a filter leaves of the cluster, known names
+  page: { place: null, shape: null, left: {}, names: [] },
   tiles: [],
   selected: new Set(),
   ring: -1, // the tile or row that the arrow keys move
@@ -113,6 +114,7 @@ window.dash_clientside.gallery = (() => {
       const box = document.getElementById("gallery");
       if (!box || !shown) return null;
       enter(place);
+      explorer.page.left = shown.left || {};
       if (shown !== drawn || box.childElementCount !== shown.items.length) {
         drawn = shown;
         explorer.tiles = shown.items.map(tile);

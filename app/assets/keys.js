@@ -20,7 +20,7 @@
 
   // What a verdict is about: the selected crops, else the cluster or the lasso that is shown.
   const target = () => {
-    const { place, shape } = explorer.page;
+    const { place, shape, left } = explorer.page;
     const row = rows()[explorer.ring];
     if (!place) return [null, ""];
     if (row) {
@@ -34,8 +34,8 @@
     }
     if (place.cluster !== undefined && box()) {
       const label = place.cluster < 0 ? "noise" : `cluster ${place.cluster}`;
-      const { run, cluster, flags } = place;
-      return [{ run, cluster, flags }, `${label}, ${crops(place.size)}`];
+      const what = { run: place.run, cluster: place.cluster, flags: left.flags };
+      return [what, `${label}, ${crops(left.size ?? place.size)}`];
     }
     if (shape && box()) return [{ run: place.run, shape }, "what is selected on the map"];
     return [null, ""];

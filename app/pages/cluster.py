@@ -71,7 +71,6 @@ def register(app: Dash, explorer: Explorer) -> None:
     @app.callback(
         Output(ids.items(ids.CLUSTER), "data"),
         Output(ids.LEAF, "total"),
-        Output(ids.PLACE, "data"),
         Input(ids.ORDER, "value"),
         Input(ids.FLAGGED, "value"),
         Input(ids.LEAF, "value"),
@@ -79,18 +78,18 @@ def register(app: Dash, explorer: Explorer) -> None:
     )
     def fill(
         order: str, flagged: str, leaf: int, place: dict[str, Any]
-    ) -> tuple[dict[str, Any], int, dict[str, Any]]:
+    ) -> tuple[dict[str, Any], int]:
         run = explorer.class_run(place["run"])
         if run is None:
-            return {"run": "", "items": []}, 1, place
+            return {"run": "", "items": []}, 1
         crops = explorer.crops(run)
         crops = queries.by_flag(crops[crops["cluster"] == place["cluster"]], flagged)
         leaves = max(1, -(-len(crops) // LEAF_SIZE))
         start = (min(max(1, leaf), leaves) - 1) * LEAF_SIZE
         shown = queries.ordered(crops, order).iloc[start : start + LEAF_SIZE]
         # A verdict on "the cluster" is one on what the filter leaves of it.
-        held = {**place, "flags": flagged, "size": len(crops)}
-        return gallery_items(run, shown.itertuples()), leaves, held
+        left = {"flags": flagged, "size": len(crops)}
+        return gallery_items(run, shown.itertuples(), left=left), leaves
 
     @app.callback(
         Output(ids.CLUSTER_NAMES, "children"),
