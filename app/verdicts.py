@@ -10,8 +10,8 @@ from app.data import Explorer
 from app.queries import by_flag, within
 from discover.annotate import Verdict
 from discover.annotate import decide as decide_on
-from discover.groups import Groups
 from discover.labels import By, Event, LabelError
+from discover.naming.groups import Groups
 
 
 def register(app: Dash, explorer: Explorer) -> None:

@@ -28,14 +28,14 @@ from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
 from discover.bursts import BurstConfig, find_bursts
-from discover.candidates import centred, pairs_alike
 from discover.demo.camera import Pose
 from discover.demo.layout import Dive, Layout
 from discover.demo.overlap import true_overlaps
 from discover.demo.render import DiveRenderer
 from discover.demo.survey import render_survey
 from discover.frames import add_frames
-from discover.looks import DIM, Looks
+from discover.scenes.candidates import centred, pairs_alike
+from discover.scenes.looks import DIM, Looks
 from discover.sheet import save_sheet
 from discover.survey import Survey, open_survey
 

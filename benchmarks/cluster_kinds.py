@@ -22,13 +22,13 @@ from record import record
 
 from classify.runs import Run
 from discover.bursts import find_bursts
+from discover.cutting.regions import BoxRegions, WholeFrame
 from discover.embed import embed
 from discover.frames import add_frames
-from discover.inherit import standing
-from discover.members import read_vectors
-from discover.regions import BoxRegions, WholeFrame
+from discover.kinds.inherit import standing
+from discover.kinds.members import read_vectors
+from discover.kinds.sweep import agreement
 from discover.survey import Survey, open_survey
-from discover.sweep import agreement
 
 CLASSES = ("waste", "fauna")
 UNTYPED = "unnamed"

@@ -14,9 +14,9 @@ from sklearn.cluster import HDBSCAN, AgglomerativeClustering, KMeans
 from sklearn.metrics import adjusted_mutual_info_score as ami
 from sklearn.preprocessing import normalize
 
-from discover.methods import finders
+from discover.kinds.methods import finders
+from discover.kinds.sweep import candidate_sizes, sweep
 from discover.project import NeighbourGraph, ProjectConfig, nearest, reduce_linearly
-from discover.sweep import candidate_sizes, sweep
 
 Labels = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]

@@ -33,14 +33,14 @@ from classify.settings import TrainConfig
 from classify.train import train
 from discover.adapt import AdaptConfig, adapt
 from discover.bursts import find_bursts
-from discover.crop_rows import by_frame, cut_of_row
+from discover.cutting.crop_rows import by_frame, cut_of_row
+from discover.cutting.embedders import PooledEmbedder
+from discover.cutting.frame_image import FrameImage
+from discover.cutting.regions import BoxRegions, ClassifierRegions, WholeFrame
+from discover.cutting.stored_regions import StoredRegions
 from discover.embed import EmbedConfig, embed
-from discover.embedders import PooledEmbedder
-from discover.frame_image import FrameImage
 from discover.frames import add_frames
-from discover.kind_scores import kinds_of_truth
-from discover.regions import BoxRegions, ClassifierRegions, WholeFrame
-from discover.stored_regions import StoredRegions
+from discover.kinds.kind_scores import kinds_of_truth
 from discover.survey import Survey, crop_id, open_survey
 from discover.tables import column_to_vectors
 

@@ -30,13 +30,13 @@ from classify.runs import Run
 from classify.settings import TrainConfig
 from classify.train import train
 from discover.crops import crop_pixels, cut_region
+from discover.cutting.overlay import Overlays
+from discover.cutting.regions import ClassifierRegions, WholeFrame
+from discover.cutting.stored_regions import StoredRegions
 from discover.demo.survey import render_survey
 from discover.embed import EmbedConfig, embed
 from discover.frames import CHUNK, add_frames
-from discover.overlay import Overlays
-from discover.regions import ClassifierRegions, WholeFrame
 from discover.saliency import SaliencyConfig, find_regions
-from discover.stored_regions import StoredRegions
 from discover.survey import Survey, open_survey
 
 WHOLE, MAIN = "whole frame", "classify, map, crop"

@@ -21,16 +21,16 @@ from record import record
 
 from discover.annotate import Verdict, decide, undecided
 from discover.cluster import ClusterConfig, cluster
+from discover.cutting.regions import BoxRegions
 from discover.embed import embed
-from discover.events import By
-from discover.groups import Groups
-from discover.growing import Growth, joined_changes
 from discover.labels import Labels
-from discover.nearness import nearest
-from discover.regions import BoxRegions
-from discover.standing import Reader
+from discover.naming.events import By
+from discover.naming.groups import Groups
+from discover.naming.growing import Growth, joined_changes
+from discover.naming.nearness import nearest
+from discover.naming.standing import Reader
+from discover.naming.tree import LABEL
 from discover.survey import Survey
-from discover.tree import LABEL
 
 ELEMENTS = ("waste", "fauna")
 BY = By("simulated")

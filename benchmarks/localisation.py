@@ -32,7 +32,7 @@ from classify.model import Classifier, ModelConfig
 from classify.stored import Maps, feature_maps, prepare_images
 from classify.vehicle import learn_masks
 from discover.calibrate import Sample, box_of, choose, overlap
-from discover.class_maps import ClassMaps
+from discover.cutting.class_maps import ClassMaps
 from discover.saliency import Map, Mask, SaliencyConfig, find_regions
 
 FOLDS = 3

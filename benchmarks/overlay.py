@@ -20,8 +20,8 @@ from record import record
 from classify.images import read_image, resize
 from classify.vehicle import FEWEST, lit_rows, static_mask
 from discover.crops import cut_from_rle
+from discover.cutting.overlay import Overlays, uncovered
 from discover.demo.score import match_crops
-from discover.overlay import Overlays, uncovered
 from discover.survey import open_survey
 
 ROWS = 192

@@ -37,9 +37,9 @@ from classify.trunks import (
     load_trunk,
     weights_hash,
 )
-from discover.crop_store import Images, cut_crops
-from discover.embedders import EmbedConfig
-from discover.same_object import Groups, same_objects
+from discover.cutting.crop_store import Images, cut_crops
+from discover.cutting.embedders import EmbedConfig
+from discover.cutting.same_object import Groups, same_objects
 from discover.survey import Survey, SurveyError
 from discover.tables import column_to_vectors
 

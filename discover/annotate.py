@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from discover.database import LabelError
-from discover.eventlog import Writer
-from discover.events import By, Change, Event
-from discover.groups import FLAG, GROUP, VALIDATED, Groups
 from discover.labels import Labels, in_words, name_changes
-from discover.standing import Reader
-from discover.tree import INDETERMINATE, LABEL, REJECTED, Tree
+from discover.naming.database import LabelError
+from discover.naming.eventlog import Writer
+from discover.naming.events import By, Change, Event
+from discover.naming.groups import FLAG, GROUP, VALIDATED, Groups
+from discover.naming.standing import Reader
+from discover.naming.tree import INDETERMINATE, LABEL, REJECTED, Tree
 
 ACTIONS = {
     "validate": "they belong together",

@@ -13,11 +13,11 @@ import pandas as pd
 import pyarrow as pa
 
 from classify.runs import Run, content_hash, start_run, write_atomic
-from discover.comparing import Begin, BurstConfig, Search
-from discover.evidence import evidence_figure
-from discover.grouping import keyframe
-from discover.looks import Looks
-from discover.order import places
+from discover.scenes.comparing import Begin, BurstConfig, Search
+from discover.scenes.evidence import evidence_figure
+from discover.scenes.grouping import keyframe
+from discover.scenes.looks import Looks
+from discover.scenes.order import places
 from discover.survey import Survey, SurveyError, concat_rows, unit_name
 
 __all__ = ["BurstConfig", "find_bursts"]

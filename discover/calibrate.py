@@ -14,9 +14,9 @@ from classify.classes import standard_name
 from classify.errors import UserError
 from classify.images import Decoded, Pixels, read_image
 from classify.runs import file_hash, write_atomic
-from discover.class_maps import takes_any_size
 from discover.crops import Cut, decode_mask, encode_mask
-from discover.regions import BoxRegions, ClassifierRegions, Found
+from discover.cutting.class_maps import takes_any_size
+from discover.cutting.regions import BoxRegions, ClassifierRegions, Found
 from discover.saliency import CALIBRATION_FILE, Map, Mask, SaliencyConfig, find_regions
 
 Progress = Callable[[int, int], None]

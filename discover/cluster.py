@@ -10,20 +10,20 @@ import pandas as pd
 import pyarrow as pa
 
 from classify.runs import Config, Run, RunError, content_hash, installed_versions, start_run
-from discover import members
-from discover.clustered import Clustered, write_tables
-from discover.density import Clustering
-from discover.inherit import inheritance, standing
-from discover.landmarks import MOST, choose_landmarks, spread_over
-from discover.lineage import count_changes, earlier_run, trace
-from discover.members import FEWEST, Members, read_vectors
-from discover.methods import METHODS, finders
-from discover.outcome import agreements, describe, summarise
-from discover.placing import Landmarks
+from discover.kinds import members
+from discover.kinds.clustered import Clustered, write_tables
+from discover.kinds.density import Clustering
+from discover.kinds.inherit import inheritance, standing
+from discover.kinds.landmarks import MOST, choose_landmarks, spread_over
+from discover.kinds.lineage import count_changes, earlier_run, trace
+from discover.kinds.members import FEWEST, Members, read_vectors
+from discover.kinds.methods import METHODS, finders
+from discover.kinds.outcome import agreements, describe, summarise
+from discover.kinds.placing import Landmarks
+from discover.kinds.sweep import candidate_sizes, sweep
+from discover.kinds.sweep_figure import write_sweep
 from discover.project import NeighbourGraph, ProjectConfig, Vectors, fit_basis
 from discover.survey import Survey, SurveyError
-from discover.sweep import candidate_sizes, sweep
-from discover.sweep_figure import write_sweep
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from classify.runs import Config, Run
+from discover.kinds.lineage import whole_runs
 from discover.labels import labels_so_far
-from discover.lineage import whole_runs
 from discover.survey import Survey, SurveyError
 from discover.tables import Table
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from classify.errors import UserError
 from classify.runs import Run
-from discover.embed_runs import (
+from discover.cutting.embed_runs import (
     Plan,
     complete_runs,
     crops_plan,
@@ -21,10 +21,10 @@ from discover.embed_runs import (
     pooled_plan,
     units_of,
 )
-from discover.embedders import EmbedConfig
-from discover.regions import ClassifierRegions, RegionSource
+from discover.cutting.embedders import EmbedConfig
+from discover.cutting.regions import ClassifierRegions, RegionSource
+from discover.cutting.units import Job, UnitWorker, todo
 from discover.survey import Survey
-from discover.units import Job, UnitWorker, todo
 
 __all__ = ["EmbedConfig", "Shard", "embed"]
 
@@ -141,7 +141,7 @@ def _embeddings(
 def _engine(engine: str, workers: int | None) -> Engine:
     """Return what does the units of a job and yields the frames that are done as it goes."""
     if engine == "ray":
-        from discover.on_ray import over_cluster
+        from discover.cutting.on_ray import over_cluster
 
         return partial(over_cluster, workers=workers)
     return _in_this_process

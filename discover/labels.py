@@ -16,13 +16,12 @@ import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
-from discover.database import LabelError
-from discover.eventlog import EventLog, Writer
-from discover.events import By, Change, Conflict, Event
-from discover.qualifiers import split_qualifier, with_qualifier
-from discover.standing import Reader
-from discover.survey import Survey
-from discover.tree import (
+from discover.naming.database import LabelError
+from discover.naming.eventlog import EventLog, Writer
+from discover.naming.events import By, Change, Conflict, Event
+from discover.naming.qualifiers import split_qualifier, with_qualifier
+from discover.naming.standing import Reader
+from discover.naming.tree import (
     LABEL,
     MARKS,
     SEPARATOR,
@@ -33,6 +32,7 @@ from discover.tree import (
     subcategory_of,
     used_ids,
 )
+from discover.survey import Survey
 
 __all__ = [
     "By", "Conflict", "Event", "LabelError", "Labels", "in_words", "label_changes",

@@ -9,11 +9,11 @@ import numpy as np
 
 from classify.calibrate import fit_temperature
 from classify.runs import Config, Run, RunError, start_run
-from discover.kind_choice import choose, learning_curve, scores_of
-from discover.kind_head import HEAD_FILE, fit_head
-from discover.learning_curve import write_curve
-from discover.named import crops_with_vectors, read_named
-from discover.suggest import looks_of, suggest
+from discover.learning.kind_choice import choose, learning_curve, scores_of
+from discover.learning.kind_head import HEAD_FILE, fit_head
+from discover.learning.learning_curve import write_curve
+from discover.learning.named import crops_with_vectors, read_named
+from discover.learning.suggest import looks_of, suggest
 from discover.survey import Survey
 
 log = logging.getLogger(__name__)

@@ -14,11 +14,10 @@ from PIL import Image
 
 from classify.page import write_page
 from classify.runs import Run
-from discover.crop_store import Images, cut_crops
-from discover.embedders import EmbedConfig
-from discover.kind_scores import KindScores, kinds_of_truth, score_kinds
-from discover.labels import Labels
-from discover.report_figures import (
+from discover.cutting.crop_store import Images, cut_crops
+from discover.cutting.embedders import EmbedConfig
+from discover.kinds.kind_scores import KindScores, kinds_of_truth, score_kinds
+from discover.kinds.report_figures import (
     dives_figure,
     kinds_figure,
     map_figure,
@@ -26,8 +25,9 @@ from discover.report_figures import (
     spread,
     tree_figure,
 )
+from discover.kinds.sweep_figure import sweep_figure
+from discover.labels import Labels
 from discover.survey import LABELS_FILE, Survey
-from discover.sweep_figure import sweep_figure
 
 REPORT_FILE = "report.html"
 MOST_CLUSTERS = 60  # that are pictured

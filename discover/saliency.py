@@ -13,7 +13,7 @@ from scipy import ndimage
 from classify.effects import check
 from classify.images import Pixels
 from classify.runs import Config, RunError, file_hash
-from discover.refine import refine_region
+from discover.cutting.refine import refine_region
 
 Map = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -46,7 +46,7 @@ class SaliencyConfig(Config):
         percentile: share of the frame, in percent, below the threshold; 0 takes `peak`.
         regions: regions of a class at most, the strongest first.
         weakest: a further region's peak must reach this share of the first one's.
-        refine: follow the object's edge, see `discover.refine`.
+        refine: follow the object's edge, see `discover.cutting.refine`.
     """
 
     method: str = RARITY

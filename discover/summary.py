@@ -4,9 +4,9 @@ from typing import Any
 
 from classify.runs import Run
 from discover.flags import count_flags
+from discover.kinds.sweep import STABLE
 from discover.labels import labels_so_far
 from discover.survey import Survey
-from discover.sweep import STABLE
 
 _STAGES = ("bursts", "embeddings", "clusters")
 

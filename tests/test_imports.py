@@ -11,30 +11,29 @@ ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "timm", "umap", "numba", "faiss", "hdbscan", "sklearn", "pytorch_grad_cam"}
 LIGHT = ["classify.classes", "classify.runs", "classify.images", "classify.console", "app"]
 LIGHT += ["discover", "discover.survey", "discover.tables", "discover.labels", "discover.summary"]
-LIGHT += ["discover.clustered", "discover.lineage", "discover.sweep", "discover.sweep_figure"]
-LIGHT += ["discover.annotate", "discover.subcategories", "discover.growing", "discover.nearness"]
-LIGHT += ["discover.export", "discover.export.records", "discover.label_import"]
+LIGHT += [
+    "discover.kinds.clustered",
+    "discover.kinds.lineage",
+    "discover.kinds.sweep",
+    "discover.kinds.sweep_figure",
+]
+LIGHT += [
+    "discover.annotate",
+    "discover.naming.subcategories",
+    "discover.naming.growing",
+    "discover.naming.nearness",
+]
+LIGHT += ["discover.export", "discover.export.records", "discover.naming.label_import"]
 RANK = {"classify": 0, "discover": 1, "app": 2}
-STAGES = {
-    "frames",
-    "bursts",
-    "saliency",
-    "class_maps",
-    "crops",
-    "regions",
-    "embed",
-    "project",
-    "density",
-    "cluster",
-    "newcomers",
-    "predictions",
-}
-ALLOWED = {
-    "class_maps": {"saliency"},
-    "regions": {"saliency", "class_maps", "crops"},
-    "embed": {"crops", "regions"},
-    "cluster": {"project", "density"},
-    "newcomers": {"project"},
+# The areas of `discover`, each with its modules and packages, and the areas that it builds on; they
+# meet in the survey's tables, and in the commands, which chain them.
+AREAS = {
+    "frames": ({"frames", "footage"}, set()),
+    "scenes": ({"bursts", "scenes"}, set()),
+    "cutting": ({"saliency", "crops", "embed", "adapt", "calibrate", "cutting"}, set()),
+    "naming": ({"labels", "annotate", "naming"}, {"frames"}),
+    "kinds": ({"cluster", "project", "kinds"}, {"naming"}),
+    "learning": ({"learn", "learning"}, {"kinds", "naming"}),
 }
 
 
@@ -91,11 +90,13 @@ def test_only_the_command_line_of_discover_reaches_up() -> None:
     assert set(up) == {"commands"}
 
 
-@pytest.mark.parametrize("stage", sorted(STAGES))
-def test_compute_stages_do_not_import_one_another(stage: str) -> None:
-    used = {
-        n.split(".")[1]
-        for n in _imports(ROOT / "discover" / f"{stage}.py")
-        if n.startswith("discover.")
-    }
-    assert (used & STAGES) - {stage} <= ALLOWED.get(stage, set())
+@pytest.mark.parametrize("area", AREAS)
+def test_areas_do_not_import_one_another(area: str) -> None:
+    area_of = {part: name for name, (parts, _) in AREAS.items() for part in parts}
+    parts, below = AREAS[area]
+    for path in (ROOT / "discover").rglob("*.py"):
+        if path.relative_to(ROOT / "discover").parts[0].removesuffix(".py") not in parts:
+            continue
+        used = {n.split(".")[1] for n in _imports(path) if n.startswith("discover.")}
+        areas = {area_of[part] for part in used if part in area_of}
+        assert areas <= {area} | below, path

@@ -91,7 +91,7 @@ def _window(text: str) -> tuple[int, float | None]:
 def _explain(survey: Survey, frames: tuple[str, str], out: Path | None, as_json: bool) -> None:
     from PIL import Image
 
-    from discover.explain_pair import explain_pair
+    from discover.scenes.explain_pair import explain_pair
 
     found = explain_pair(survey, *frames)
     out = out or Path(f"pair-{Path(frames[0]).stem}-{Path(frames[1]).stem}.png")

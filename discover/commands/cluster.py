@@ -142,7 +142,7 @@ def _within(
 
 
 def _place_new(survey: Survey, run: str | None, class_name: str | None, as_json: bool) -> None:
-    from discover.newcomers import place_new
+    from discover.kinds.newcomers import place_new
 
     with console.status("placing new crops"):
         done = place_new(survey, run, class_name=class_name)

@@ -116,11 +116,11 @@ def embed(
     if pooled and model is None:
         raise UserError("--pooled needs --model RUN: it is that classifier's own map")
     opened = open_survey(survey)
+    from discover.cutting.regions import BoxRegions, ClassifierRegions, WholeFrame
+    from discover.cutting.stored_regions import StoredRegions
     from discover.embed import EmbedConfig, Shard
     from discover.embed import embed as embed_crops
-    from discover.regions import BoxRegions, ClassifierRegions, WholeFrame
     from discover.saliency import choose_config
-    from discover.stored_regions import StoredRegions
 
     part = Shard.parse(shard) if shard is not None else None
     config = EmbedConfig(backbone, weights, size, context, background, flip, way)

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from classify.console import print_json, say
 from discover.commands.options import HERE, Json, SurveyDir
-from discover.database import LabelError
+from discover.naming.database import LabelError
 from discover.survey import open_survey
 
 

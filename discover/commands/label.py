@@ -9,9 +9,9 @@ from classify.console import print_json, say
 from discover.commands.label_tree import tree
 from discover.commands.labelling import Annotator, line, opened_labels, plain
 from discover.commands.options import HERE, Json, SurveyDir
-from discover.database import LabelError
-from discover.events import By, Event
 from discover.labels import user_name
+from discover.naming.database import LabelError
+from discover.naming.events import By, Event
 from discover.survey import open_survey
 
 label = App(name="label", help="Name crops without the page: verdicts, undo, history, the tree.")
@@ -42,7 +42,7 @@ def apply(
     run
         Clustering run that the groups are of; crops of its bursts then follow their keyframe.
     """
-    from discover.verdict_file import apply_file
+    from discover.naming.verdict_file import apply_file
 
     opened = open_survey(survey)
     with opened_labels(opened) as labels, labels.write() as writer:
@@ -160,7 +160,7 @@ def bring(
         Let the file win over what a person decided here.
     """
     from discover.export import format_of
-    from discover.label_import import import_labels
+    from discover.naming.label_import import import_labels
 
     opened, chosen = open_survey(survey), format_of(file, format)
     by = By(annotator or user_name(), based_on=file.name)

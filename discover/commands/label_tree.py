@@ -7,9 +7,9 @@ from cyclopts import App
 from classify.console import print_json, say
 from discover.commands.labelling import Annotator, opened_labels, say_event
 from discover.commands.options import HERE, Json, SurveyDir
-from discover.database import LabelError
-from discover.events import By
 from discover.labels import user_name
+from discover.naming.database import LabelError
+from discover.naming.events import By
 from discover.survey import open_survey
 
 tree = App(name="tree", help="The tree of subcategories: show it, bring one in, change it.")
@@ -165,7 +165,7 @@ def bring(
         A BIIGLE label tree (.zip); a CSV with path, or name and parent, of which further columns
         are codes; or a list with a name or a path "A > B" a line.
     """
-    from discover.tree_files import import_tree
+    from discover.naming.tree_files import import_tree
 
     with opened_labels(open_survey(survey)) as labels, labels.write() as writer:
         say_event(import_tree(writer, file, By(annotator or user_name())))

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from classify.console import say
-from discover.events import Event
 from discover.labels import Labels
+from discover.naming.events import Event
 from discover.survey import Survey
 
 Annotator = Annotated[

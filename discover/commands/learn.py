@@ -88,7 +88,7 @@ def predict(
         Embeddings run; by default the latest that was made as those of the head.
     """
     opened = open_survey(survey)
-    from discover.suggest import suggest
+    from discover.learning.suggest import suggest
 
     run = suggest(opened, head, embeddings=embeddings)
     if as_json:

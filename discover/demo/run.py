@@ -63,9 +63,9 @@ def run_demo(
     from classify.settings import TrainConfig
     from classify.train import train
     from discover.cluster import ClusterConfig, cluster
+    from discover.cutting.regions import ClassifierRegions
     from discover.embed import embed
     from discover.frames import add_frames
-    from discover.regions import ClassifierRegions
 
     survey = open_survey(folder, create=True)
     footage = folder / "footage"

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from discover.database import LabelError
+from discover.naming.database import LabelError
 
 
 @dataclass(frozen=True)

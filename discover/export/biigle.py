@@ -17,7 +17,7 @@ from discover.export.records import Records
 from discover.export.rows import LabelRow, box, time
 from discover.export.shapes import box_of, outline
 from discover.export.tables import csv_rows, csv_text
-from discover.tree import Tree
+from discover.naming.tree import Tree
 
 _CREATED = datetime(2000, 1, 1, tzinfo=UTC)  # the same tree gives the same file
 _COLOUR = "0099ff"  # BIIGLE's own default

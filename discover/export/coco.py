@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from classify.runs import write_atomic
-from discover.database import LabelError
 from discover.export.records import Records
 from discover.export.rows import LabelRow, box, time
 from discover.export.shapes import box_corners
+from discover.naming.database import LabelError
 
 _ATTRIBUTES = ("crop_id", "status", "annotator", "created_at", "confidence", "based_on",
                "cluster", "burst_id", "model_hash")  # fmt: skip

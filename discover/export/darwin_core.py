@@ -18,12 +18,12 @@ import pandas as pd
 
 from classify.runs import write_atomic
 from discover.counts import CountConfig, number_encounters
-from discover.database import LabelError
 from discover.export.records import Records
 from discover.export.rows import LabelRow, time
-from discover.qualifiers import with_qualifier
+from discover.naming.database import LabelError
+from discover.naming.qualifiers import with_qualifier
+from discover.naming.tree import SEPARATOR
 from discover.survey import SurveyError
-from discover.tree import SEPARATOR
 
 CLASS = "fauna"
 TERMS = (

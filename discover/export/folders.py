@@ -11,10 +11,10 @@ from urllib.parse import quote, unquote
 from PIL import Image
 
 from classify.images import read_image
-from discover.database import LabelError
 from discover.export.records import Records
 from discover.export.rows import LabelRow
-from discover.tree import SEPARATOR
+from discover.naming.database import LabelError
+from discover.naming.tree import SEPARATOR
 
 _MARGIN = 0.1  # of the longer side, around the box
 _SAFE = " ()[]{}&'+,;=@$!~^#" + "éèêëàâäáåçñíìîïóòôöõúùûüßøæ"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from classify.runs import write_atomic
-from discover.database import LabelError
 from discover.export.coco import read_json
 from discover.export.records import Records
 from discover.export.rows import LabelRow, time
 from discover.export.shapes import box_of, outline
+from discover.naming.database import LabelError
 
 VERSION = "v2.1.0"
 _MACHINE = "machine:"  # before the name of a machine among the creators

@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 
 from classify.runs import Run, content_hash
-from discover.groups import Groups
+from discover.kinds.lineage import whole_runs
 from discover.labels import Labels
-from discover.lineage import whole_runs
-from discover.qualifiers import with_qualifier
+from discover.naming.groups import Groups
+from discover.naming.qualifiers import with_qualifier
+from discover.naming.tree import INDETERMINATE, REJECTED, Tree
 from discover.survey import Survey, SurveyError
-from discover.tree import INDETERMINATE, REJECTED, Tree
 
 COLUMNS = (
     "crop_id", "image", "dive", "index", "sha256", "time_utc", "lat", "lon", "depth_m",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from discover.database import LabelError
+from discover.naming.database import LabelError
 
 Box = tuple[float, float, float, float]  # x, y, w, h in pixels of the original image
 

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from classify.runs import write_atomic
-from discover.database import LabelError
 from discover.export.records import COLUMNS, Records
 from discover.export.rows import LabelRow, box, number, time
-from discover.tree_files import decoded
+from discover.naming.database import LabelError
+from discover.naming.tree_files import decoded
 
 
 def write_csv(records: Records, out: Path) -> list[str]:

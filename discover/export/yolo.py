@@ -9,9 +9,9 @@ import yaml
 
 from classify.images import open_image
 from classify.runs import write_atomic
-from discover.database import LabelError
 from discover.export.records import Records, plain_name
 from discover.export.rows import LabelRow, number
+from discover.naming.database import LabelError
 from discover.survey import SurveyError
 
 _NAMES = "data.yaml"

@@ -7,9 +7,10 @@ from plotly.utils import PlotlyJSONEncoder
 from app.data import Explorer
 from app.pages import PAGES, overview
 from app.verdicts import decide, describe
-from discover import annotate, subcategories
+from discover import annotate
 from discover.annotate import Verdict
-from discover.events import By
+from discover.naming import subcategories
+from discover.naming.events import By
 from tests.app.survey_on_disk import RUNS, build
 
 

@@ -13,10 +13,10 @@ from torch.nn import functional
 from classify.backbones import load_backbone
 from classify.runs import RunError
 from discover.adapt import AdaptConfig, adapt, contrast
+from discover.cutting.regions import BoxRegions
+from discover.cutting.same_object import same_objects
+from discover.cutting.stored_regions import StoredRegions
 from discover.embed import EmbedConfig, embed
-from discover.regions import BoxRegions
-from discover.same_object import same_objects
-from discover.stored_regions import StoredRegions
 from discover.survey import Survey, SurveyError
 from tests.discover.tables_by_hand import add_run
 

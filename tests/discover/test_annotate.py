@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from discover.annotate import Verdict, decide, states, undecided
-from discover.events import By, Event
-from discover.groups import Groups
 from discover.labels import LabelError, Labels
+from discover.naming.events import By, Event
+from discover.naming.groups import Groups
 from discover.survey import Survey
 from tests.discover.tables_by_hand import add_run, make_survey
 

@@ -11,11 +11,12 @@ import pytest
 from classify.errors import UserError
 from classify.runs import RunError
 from discover import bursts as stage
-from discover import comparing, frames
+from discover import frames
 from discover.bursts import BurstConfig, find_bursts
 from discover.commands import bursts as command
 from discover.demo.overlap import true_overlaps
-from discover.explain_pair import explain_pair
+from discover.scenes import comparing
+from discover.scenes.explain_pair import explain_pair
 from discover.survey import Survey, SurveyError, open_survey
 
 

@@ -8,7 +8,7 @@ import pytest
 from classify.errors import UserError
 from discover.calibrate import _choose, box_of, calibrate, overlap
 from discover.cli import app
-from discover.regions import ClassifierRegions
+from discover.cutting.regions import ClassifierRegions
 from discover.saliency import CALIBRATION_FILE, SaliencyConfig, read_calibration
 
 

@@ -6,14 +6,14 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from classify.runs import RunError
 from discover import cluster as cluster_module
-from discover import landmarks
 from discover.cluster import ClusterConfig, cluster
+from discover.kinds import landmarks
+from discover.kinds.lineage import whole_runs
+from discover.kinds.methods import METHODS
+from discover.kinds.sweep import STABLE
+from discover.kinds.sweep_figure import SWEEP_FILE
 from discover.labels import Labels
-from discover.lineage import whole_runs
-from discover.methods import METHODS
 from discover.survey import Survey, SurveyError
-from discover.sweep import STABLE
-from discover.sweep_figure import SWEEP_FILE
 from tests.discover.vectors_by_hand import EACH, KINDS, add_bursts, groups, survey_of
 
 

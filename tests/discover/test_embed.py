@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from discover.crops import decode_mask
+from discover.cutting.regions import BoxRegions, ClassifierRegions, WholeFrame
 from discover.embed import EmbedConfig, embed
 from discover.frames import add_frames
-from discover.regions import BoxRegions, ClassifierRegions, WholeFrame
 from discover.survey import Survey, SurveyError, open_survey
 from discover.tables import column_to_vectors
 
@@ -110,7 +110,7 @@ import sys
 import torch
 torch.set_num_threads(2)
 from discover.embed import EmbedConfig, embed
-from discover.regions import WholeFrame
+from discover.cutting.regions import WholeFrame
 from discover.survey import open_survey
 embed(open_survey(sys.argv[1]), WholeFrame(), config=EmbedConfig(size=64))
 """

@@ -12,9 +12,9 @@ import pytest
 from classify.errors import UserError
 from classify.images import Decoded
 from discover import frames
+from discover.cutting.regions import ClassifierRegions, Found, WholeFrame
+from discover.cutting.stored_regions import StoredRegions
 from discover.embed import EmbedConfig, Shard, embed
-from discover.regions import ClassifierRegions, Found, WholeFrame
-from discover.stored_regions import StoredRegions
 from discover.survey import Survey, SurveyError, open_survey
 
 SMALL = EmbedConfig(size=64)
@@ -100,7 +100,7 @@ def test_a_wrong_shard_is_named(text: str) -> None:
 _RUN = """
 import sys
 from discover.embed import EmbedConfig, embed
-from discover.regions import WholeFrame
+from discover.cutting.regions import WholeFrame
 from discover.survey import open_survey
 embed(open_survey(sys.argv[1]), WholeFrame(), config=EmbedConfig(size=64))
 """

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discover.events import By
 from discover.labels import Conflict, LabelError, Labels
+from discover.naming.events import By
 
 
 @pytest.fixture
@@ -389,7 +389,7 @@ def test_names_are_read_anew_by_their_changes_alone_with_the_same_result(url: st
 
 
 def test_several_verdicts_are_kept_together_or_not_at_all(labels: Labels) -> None:
-    from discover.events import Change
+    from discover.naming.events import Change
 
     def both() -> None:
         with labels.write() as writer:

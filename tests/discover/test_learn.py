@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from classify.runs import RunError
 from discover.annotate import Verdict, decide
-from discover.events import By
-from discover.kind_head import fit_head, load_head
 from discover.labels import Labels
 from discover.learn import LearnConfig, learn
-from discover.suggest import suggest
+from discover.learning.kind_head import fit_head, load_head
+from discover.learning.suggest import suggest
+from discover.learning.worth_a_look import worth_a_look
+from discover.naming.events import By
 from discover.survey import Survey, SurveyError
 from discover.tables import vectors_to_column
-from discover.worth_a_look import worth_a_look
 from tests.discover.tables_by_hand import add_run, make_survey
 
 KINDS = ("bag", "can", "net")

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score
 
 from discover.cluster import ClusterConfig, cluster
-from discover.density import DensityTree
+from discover.cutting.regions import BoxRegions
 from discover.embed import embed
-from discover.kind_scores import kinds_of_truth, score_kinds
+from discover.kinds.density import DensityTree
+from discover.kinds.kind_scores import kinds_of_truth, score_kinds
+from discover.kinds.report_figures import spread, tree_figure
 from discover.labels import Labels
-from discover.regions import BoxRegions
 from discover.report import write_report
-from discover.report_figures import spread, tree_figure
 from discover.survey import Survey, SurveyError
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from discover.events import By
 from discover.export.records import Records, read_records
 from discover.labels import Labels
-from discover.subcategories import add
+from discover.naming.events import By
+from discover.naming.subcategories import add
 from discover.survey import Survey, concat_rows, open_survey
 from tests.app.survey_on_disk import EMBED_RUN, build
 

@@ -21,8 +21,8 @@ from discover.export.coralnet import short_codes
 from discover.export.folders import _folder
 from discover.export.records import Records, read_records
 from discover.export.shapes import box_of, inner_point, outline
+from discover.naming.tree_files import read_tree
 from discover.survey import Survey, SurveyError
-from discover.tree_files import read_tree
 from tests.discover.tables_by_hand import add_run
 
 

@@ -3,11 +3,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from discover.events import By
 from discover.export import FORMATS, format_of
 from discover.export.records import Records, read_records
-from discover.label_import import Imported, import_labels
 from discover.labels import LabelError, Labels
+from discover.naming.events import By
+from discover.naming.label_import import Imported, import_labels
 from discover.survey import Survey
 
 PROVENANCE = ("csv", "parquet", "coco", "biigle", "darwin-core")  # formats that keep all of it

@@ -1,0 +1,1 @@
+"""From frames to regions, and from regions to vectors."""

@@ -1,0 +1,1 @@
+"""Clusters of vectors: how they are found, chosen, placed, traced and scored."""

@@ -1,0 +1,1 @@
+"""Heads that learn the kinds that people named."""

@@ -1,0 +1,1 @@
+"""What people said of crops: events, groups, the tree of subcategories."""

@@ -1,0 +1,1 @@
+"""Which frames show one scene: candidates, proof, groups, order."""
