@@ -1,10 +1,11 @@
 """How many objects does a person name with one click? A simulated person at the label queue.
 
 A click is a verdict. The person goes through the clusters, the largest first: throws out what is
-not of the cluster's commonest kind (a click each), unless 95 in 100 are, and names it (a click);
-then, as the way has it, grows it by looks at the most alike crops without a name, and clusters anew
-what is left. One click in fifty is a slip. Every verdict goes through the events, as the page's and
-the command line's do.
+not of the cluster's commonest kind (a click each), unless 95 in 100 are, and names it (a click). Of
+mixed clusters it may take the typical part alone, as the page orders them: a click for the range,
+and one for its name. Then, as the way has it, it grows the cluster by looks at the most alike crops
+without a name, and clusters anew what is left. One click in fifty is a slip. Every verdict goes
+through the events, as the page's and the command line's do.
 
 Against it: naming one by one (a click an object), and naming one by one with suggestions of a head
 that learns from what was named (a click where it is right, two where it is not).
@@ -75,6 +76,8 @@ class Person:
         task: what is to be named.
         labels: the events.
         way: how groups are grown; None leaves them as they are.
+        cuts: whether a group with several wrong crops is cut off where they begin, by selecting the
+            range of the ones before, in order of likeness; else each wrong crop is thrown out.
         rng: of the slips.
         clicks: so far.
         named: how many crops had a name after each click that named some.
@@ -83,6 +86,7 @@ class Person:
     task: Task
     labels: Labels
     way: Growth | None
+    cuts: bool
     rng: np.random.Generator
     clicks: int = 0
     named: list[tuple[int, int]] = field(default_factory=list)
@@ -103,15 +107,28 @@ class Person:
                 return False
             kind = Counter(self.task.kinds[crop] for crop in inside).most_common(1)[0][0]
             good = self._approved(inside, kind)
+            thrown_out = len(inside) - len(good)
+            if self.cuts and thrown_out > 1:
+                good, thrown_out = self._typical(run, inside, kind), 1
+            self.clicks += thrown_out + 1
             wrong = [crop for crop in inside if crop not in set(good)]
-            self.clicks += len(wrong) + 1
             if wrong:
                 decide(writer, Verdict("move", tuple(wrong), to="-1"), BY, groups=groups)
-            decide(writer, Verdict("name", tuple(good), name=kind), BY, groups=groups)
+            if good:
+                decide(writer, Verdict("name", tuple(good), name=kind), BY, groups=groups)
         self._count()
         if self.way is not None and good:
             self._grow(group, good, kind, self.way)
         return True
+
+    def _typical(self, run: str, inside: list[str], kind: str) -> list[str]:
+        """Return the range of the most typical crops of which nearly all are of the kind."""
+        table = self.task.survey.table("clusters", run).read(["crop_id", "probability"]).to_pandas()
+        likely = dict(zip(table["crop_id"], table["probability"], strict=True))
+        line = sorted(inside, key=lambda crop: (-likely[crop], crop))
+        right = np.cumsum([self.task.kinds[crop] == kind for crop in line])
+        enough = np.flatnonzero(right >= ENOUGH * np.arange(1, len(line) + 1))
+        return line[: enough[-1] + 1] if len(enough) else []
 
     def _grow(self, group: str, good: list[str], kind: str, way: Growth) -> None:
         with self.labels.write() as writer:
@@ -151,7 +168,9 @@ class Person:
 Result = tuple[int, int, float, int | None]  # clicks, named, precision, clicks to 90 % of all
 
 
-def by_clusters(way: Growth | None, rounds: int) -> Callable[[Task, int], Result]:
+def by_clusters(
+    way: Growth | None, rounds: int, *, cuts: bool = False
+) -> Callable[[Task, int], Result]:
     """Name clusters; after each round the crops without a name are clustered anew."""
 
     def work(task: Task, seed: int) -> Result:
@@ -159,7 +178,7 @@ def by_clusters(way: Growth | None, rounds: int) -> Callable[[Task, int], Result
         with labels.write() as writer:
             everything = {row.key for row in writer.rows(["key"], [LABEL])}
         assert not everything, "the survey of a simulation has no labels yet"
-        person = Person(task, labels, way, np.random.default_rng(seed))
+        person = Person(task, labels, way, cuts, np.random.default_rng(seed))
         for number in range(rounds):
             config = ClusterConfig(
                 task.class_name, min_score=0, keyframes=False, seed=seed, unnamed=number > 0
@@ -216,6 +235,8 @@ WAYS: dict[str, Callable[[Task, int], Result]] = {
     "one by one": one_by_one,
     "one by one, with suggestions": with_suggestions,
     "clusters alone": by_clusters(None, 1),
+    "clusters, the typical part of mixed ones": by_clusters(None, 1, cuts=True),
+    "the same, and what is left clustered anew": by_clusters(None, 4, cuts=True),
     "clusters, and what is left clustered anew": by_clusters(None, 4),
     "clusters, grown": by_clusters(Growth(0), 1),
     "clusters, grown, what is left clustered anew": by_clusters(Growth(0), 3),
