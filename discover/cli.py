@@ -17,6 +17,7 @@ from discover.commands.label import label
 from discover.commands.leaks import leaks
 from discover.commands.learn import learn, predict
 from discover.commands.report import report
+from discover.commands.similar import similar
 from discover.commands.split import split
 from discover.commands.status import status
 from discover.survey import SETTINGS_FILE
@@ -35,6 +36,7 @@ for verb in (
     adapt,
     cluster,
     report,
+    similar,
     learn,
     predict,
     explore,

@@ -40,11 +40,29 @@ def nearest(
             f"none of the {len(wanted)} reference crops is in embeddings run {embeddings}: give "
             "crops of that run"
         )
-    chosen = set(among) - wanted
-    parts = []
+    return nearest_to(survey, embeddings, reference / length, among=set(among) - wanted)
+
+
+def nearest_to(
+    survey: Survey,
+    embeddings: str,
+    reference: npt.NDArray[np.float32],
+    *,
+    among: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """Return crops by their likeness to a vector of length 1, float32 [d], as `nearest` does.
+
+    Args:
+        survey: the survey.
+        embeddings: the embeddings run, which the vector fits.
+        reference: the vector.
+        among: the crops to put in order; None takes all.
+    """
+    chosen = None if among is None else set(among)
+    parts = [pd.DataFrame({"crop_id": [], "similarity": []})]
     for ids, unit in _unit_vectors(survey, embeddings):
-        keep = np.array([i in chosen for i in ids], bool)
-        likeness = unit[keep] @ (reference / length)
+        keep = np.array([chosen is None or i in chosen for i in ids], bool)
+        likeness = unit[keep] @ reference
         parts.append(pd.DataFrame({"crop_id": ids[keep], "similarity": likeness}))
     line = pd.concat(parts, ignore_index=True)
     return line.sort_values(["similarity", "crop_id"], ascending=[False, True], ignore_index=True)
