@@ -77,5 +77,6 @@ def _rows(survey: Survey, run: Run, similarity: dict[str, float]) -> list[dict[s
         'select crop_id, "class", path, x, y, w, h from crops join frames using (frame_id)',
         crops=survey.crops_of(run),
     ).set_index("crop_id")
-    found = crops.loc[list(similarity)].reset_index().to_dict("records")
-    return [{"similarity": round(similarity[str(r["crop_id"])], 4), **r} for r in found]
+    found = crops.loc[list(similarity)].reset_index()
+    found.insert(0, "similarity", [round(similarity[crop], 4) for crop in found["crop_id"]])
+    return [{str(k): v for k, v in row.items()} for row in found.to_dict("records")]
