@@ -40,7 +40,8 @@ def nearest(
             f"none of the {len(wanted)} reference crops is in embeddings run {embeddings}: give "
             "crops of that run"
         )
-    return nearest_to(survey, embeddings, reference / length, among=set(among) - wanted)
+    unit = np.asarray(reference / length, np.float32)
+    return nearest_to(survey, embeddings, unit, among=set(among) - wanted)
 
 
 def nearest_to(
