@@ -64,7 +64,7 @@ def add(
     code
         NAME=CODE of any vocabulary; several times for several; an empty code takes one away.
     """
-    from discover import subcategories
+    from discover.naming import subcategories
 
     codes = _codes(code) if code else None
     with opened_labels(open_survey(survey)) as labels, labels.write() as writer:
@@ -85,7 +85,7 @@ def rename(which: str, name: str, *, annotator: Annotator = None, survey: Survey
     name
         The new name.
     """
-    from discover import subcategories
+    from discover.naming import subcategories
 
     with opened_labels(open_survey(survey)) as labels, labels.write() as writer:
         say_event(subcategories.rename(writer, which, name, By(annotator or user_name())))
@@ -106,7 +106,7 @@ def move(
     parent
         The subcategory above it.
     """
-    from discover import subcategories
+    from discover.naming import subcategories
 
     with opened_labels(open_survey(survey)) as labels, labels.write() as writer:
         say_event(subcategories.move(writer, which, parent, By(annotator or user_name())))
@@ -125,7 +125,7 @@ def merge(which: str, into: str, *, annotator: Annotator = None, survey: SurveyD
     into
         The one that stays.
     """
-    from discover import subcategories
+    from discover.naming import subcategories
 
     with opened_labels(open_survey(survey)) as labels, labels.write() as writer:
         say_event(subcategories.merge(writer, which, into, By(annotator or user_name())))
@@ -142,7 +142,7 @@ def remove(which: str, *, annotator: Annotator = None, survey: SurveyDir = HERE)
     which
         Its name, path or id.
     """
-    from discover import subcategories
+    from discover.naming import subcategories
 
     with opened_labels(open_survey(survey)) as labels, labels.write() as writer:
         say_event(subcategories.remove(writer, which, By(annotator or user_name())))
