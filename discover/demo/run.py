@@ -16,8 +16,8 @@ from discover.survey import Survey, open_survey
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 Say = Callable[[str], None]
 CLASSES = ("waste", "fauna")
-# The frames' own shape, and the strongest positions, since objects are small in these frames. A head
-# trained on those points at objects by its own map, and better here than what is rare does.
+# The frames' own shape, and the strongest positions, since objects are small in these frames. Such
+# a head points at objects by its own map, and better here than what is rare does.
 METHOD = "locator"
 MODEL: dict[str, Any] = {"height": 448, "width": 800, "pool": "topk", "locator": False}
 
