@@ -90,7 +90,7 @@ def scores_of(logits: Vectors, named: Named) -> dict[str, float]:
 
 
 def learning_curve(named: Named, way: str, amount: float, seed: int) -> pd.DataFrame:
-    """Return columns `named, balanced_accuracy`: of heads that learned from a part of the names."""
+    """Return columns `share, named, balanced_accuracy`: of heads that learned from a part of the names."""
     rows = []
     for share in _SHARES:
         for repeat in range(1 if share == 1 else _REPEATS):
@@ -106,5 +106,5 @@ def learning_curve(named: Named, way: str, amount: float, seed: int) -> pd.DataF
                 right[asked] = said == named.numbers[asked]
                 used.append(len(part.numbers))
             score = float((_weights(named) * right).sum())
-            rows.append({"named": round(float(np.mean(used))), "balanced_accuracy": score})
+            rows.append({"share": share, "named": float(np.mean(used)), "balanced_accuracy": score})
     return pd.DataFrame(rows)

@@ -11,7 +11,7 @@ def write_curve(curve: pd.DataFrame, held_out_by: str, folder: Path) -> Path:
     """Write the learning curve as a page that needs no network.
 
     Args:
-        curve: columns `named, balanced_accuracy`, several rows where a share was drawn repeatedly.
+        curve: columns `share, named, balanced_accuracy`, a row for each time a share was drawn.
         held_out_by: "dive" or "scene".
         folder: the page goes here.
     """
@@ -19,7 +19,7 @@ def write_curve(curve: pd.DataFrame, held_out_by: str, folder: Path) -> Path:
 
     from classify.page import COLOURS, styled_figure, write_page
 
-    mean = curve.groupby("named", as_index=False)["balanced_accuracy"].mean()
+    mean = curve.groupby("share").mean()
     figure = styled_figure(
         Scatter(
             x=curve["named"],
