@@ -90,7 +90,7 @@ def scores_of(logits: Vectors, named: Named) -> dict[str, float]:
 
 
 def learning_curve(named: Named, way: str, amount: float, seed: int) -> pd.DataFrame:
-    """Return columns `share, named, balanced_accuracy`: of heads that learned from a part of the names."""
+    """Return columns `share, named, balanced_accuracy`, of heads taught a part of the names."""
     rows = []
     for share in _SHARES:
         for repeat in range(1 if share == 1 else _REPEATS):
