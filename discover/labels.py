@@ -35,8 +35,17 @@ from discover.naming.tree import (
 from discover.survey import Survey
 
 __all__ = [
-    "By", "Conflict", "Event", "LabelError", "Labels", "in_words", "label_changes",
-    "labels_so_far", "name_changes", "user_name",
+    "By",
+    "Conflict",
+    "Event",
+    "LabelError",
+    "Labels",
+    "decided_so_far",
+    "in_words",
+    "label_changes",
+    "labels_so_far",
+    "name_changes",
+    "user_name",
 ]  # fmt: skip
 
 _NAMES = ["crop_id", "name", "origin", "event_id"]
@@ -60,16 +69,26 @@ def user_name() -> str:
         return "unknown"
 
 
-def labels_so_far(survey: Survey) -> pd.DataFrame:
-    """Return `Labels.names` of a survey; reading makes no file where nothing was decided yet."""
+def decided_so_far(survey: Survey) -> pd.DataFrame:
+    """Return `Labels.decided` of a survey; reading makes no file where nothing was decided yet."""
     address = sa.make_url(survey.labels_url)
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
-        return pd.DataFrame(columns=_NAMES)
+        return pd.DataFrame(columns=_DECIDED)
     labels = Labels(survey.labels_url)
     try:
-        return labels.names()
+        return labels.decided()
     finally:
         labels.close()
+
+
+def labels_so_far(survey: Survey) -> pd.DataFrame:
+    """Return `Labels.names` of a survey, as `decided_so_far` does."""
+    return _named(decided_so_far(survey))
+
+
+def _named(decided: pd.DataFrame) -> pd.DataFrame:
+    named = decided[decided["subcategory"].notna()]
+    return named.rename(columns={"label": "name"})[_NAMES].reset_index(drop=True)
 
 
 class Labels:
@@ -139,9 +158,7 @@ class Labels:
 
     def names(self) -> pd.DataFrame:
         """Return the crops that have a name now: `crop_id`, `name`, `origin`, `event_id`."""
-        decided = self.decided()
-        named = decided[decided["subcategory"].notna()]
-        return named.rename(columns={"label": "name"})[_NAMES].reset_index(drop=True)
+        return _named(self.decided())
 
     def decided(self, *, until: int | None = None) -> pd.DataFrame:
         """Return the crops that have a label now, those rejected or indeterminate included.

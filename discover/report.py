@@ -26,8 +26,8 @@ from discover.kinds.report_figures import (
     tree_figure,
 )
 from discover.kinds.sweep_figure import sweep_figure
-from discover.labels import Labels
-from discover.survey import LABELS_FILE, Survey
+from discover.labels import labels_so_far
+from discover.survey import Survey
 
 REPORT_FILE = "report.html"
 MOST_CLUSTERS = 60  # that are pictured
@@ -109,15 +109,9 @@ def _scores(
 
 
 def _names(survey: Survey) -> pd.Series:
-    if not (survey.root / LABELS_FILE).exists():
-        return pd.Series(dtype=object)
-    labels = Labels(survey.labels_url)
-    try:
-        table = labels.names()
-    finally:
-        labels.close()
+    table = labels_so_far(survey)
     human = table[table["origin"] == "human"]
-    return pd.Series(human["name"].to_numpy(), index=human["crop_id"])
+    return pd.Series(human["name"].to_numpy(object), index=human["crop_id"])
 
 
 def _header(run: Run) -> str:

@@ -9,14 +9,12 @@ import pandas as pd
 
 from classify.ahead import over_cores
 from classify.images import ImageError
-from discover.crops import crop_pixels
 from discover.cutting.crop_rows import Row, by_frame, cut_of_row
-from discover.cutting.embedders import EmbedConfig
+from discover.cutting.embedders import EmbedConfig, cut_out
 from discover.cutting.frame_image import FrameImage
 from discover.survey import Survey, SurveyError
 
 _MIN_SIDE = 512  # pixels, at which frames are decoded at least; finer where a crop is small
-_ENOUGH = 0.5  # pixels of the frame per pixel of the crop
 
 Images = npt.NDArray[np.uint8]
 
@@ -55,13 +53,9 @@ def cut_crops(
             decoded = image.at(_MIN_SIDE)
         except (ImageError, OSError) as error:
             raise SurveyError(f"the frame {path} of a crop cannot be read: {error}") from error
-        for row in of_frame:
-            region = cut_of_row(row, decoded.width, decoded.height)
-            needed = min(1.0, _ENOUGH * side / max(region.box[2:]))
-            fine = image.at(max(_MIN_SIDE, round(needed * min(decoded.width, decoded.height))))
-            pixels[row["place"]] = crop_pixels(
-                fine, region, size=side, context=config.context, background=config.background
-            ).pixels
+        cuts = [cut_of_row(row, decoded.width, decoded.height) for row in of_frame]
+        for row, crop in zip(of_frame, cut_out(image, cuts, config, _MIN_SIDE), strict=True):
+            pixels[row["place"]] = crop.pixels
 
     for done, _ in enumerate(over_cores(cut, frames), start=1):
         if progress:

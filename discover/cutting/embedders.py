@@ -83,6 +83,28 @@ class Embedder(Protocol):
         """Return the vectors [n, dim] of regions of a frame."""
 
 
+def cut_out(
+    frame: FrameImage, cuts: Sequence[Cut], config: EmbedConfig, min_side: int
+) -> list[Crop]:
+    """Cut regions out of a frame that is decoded finely enough for the smallest of them.
+
+    Args:
+        frame: the frame.
+        cuts: the regions, one at least.
+        config: size, context and background.
+        min_side: shorter side at which the frame is decoded at least, pixels.
+    """
+    size = config.side
+    decoded = frame.at(min_side)
+    smallest = min(square_around(cut.box, config.context)[2] for cut in cuts)
+    needed = min(1.0, _ENOUGH * size / smallest)  # scale at which that one is sharp
+    decoded = frame.at(max(min_side, round(needed * min(decoded.width, decoded.height))))
+    return [
+        crop_pixels(decoded, cut, size=size, context=config.context, background=config.background)
+        for cut in cuts
+    ]
+
+
 class CropEmbedder:
     """A backbone whose last feature map of a crop is averaged over the region's mask.
 
@@ -117,28 +139,10 @@ class CropEmbedder:
         if config.way == "frame":
             decoded = frame.at(self._min_side)
             whole = (0, 0, decoded.width, decoded.height)
-            return self._pixels(frame, [Cut(whole, None, whole)]) * len(cuts)
+            return cut_out(frame, [Cut(whole, None, whole)], config, self._min_side) * len(cuts)
         if config.way == "box":
-            return self._pixels(frame, [Cut(cut.box, None, cut.box) for cut in cuts])
-        return self._pixels(frame, cuts)
-
-    def _pixels(self, frame: FrameImage, cuts: Sequence[Cut]) -> list[Crop]:
-        """Cut out of a frame that is decoded finely enough for its smallest region."""
-        config = self._config
-        decoded = frame.at(self._min_side)
-        smallest = min(square_around(cut.box, config.context)[2] for cut in cuts)
-        needed = min(1.0, _ENOUGH * self._size / smallest)  # scale at which that one is sharp
-        decoded = frame.at(max(self._min_side, round(needed * min(decoded.width, decoded.height))))
-        return [
-            crop_pixels(
-                decoded,
-                cut,
-                size=self._size,
-                context=config.context,
-                background=config.background,
-            )
-            for cut in cuts
-        ]
+            cuts = [Cut(cut.box, None, cut.box) for cut in cuts]
+        return cut_out(frame, cuts, config, self._min_side)
 
     @torch.inference_mode()
     def _vectors(self, crops: Sequence[Crop]) -> Vectors:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from classify.runs import Run
 from discover.kinds.members import read_vectors
-from discover.labels import Labels
-from discover.survey import LABELS_FILE, Survey, SurveyError
+from discover.labels import decided_so_far
+from discover.survey import Survey, SurveyError
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +68,7 @@ def crops_with_vectors(survey: Survey, source: Run, class_name: str | None) -> p
 
 def decided(survey: Survey) -> dict[str, str]:
     """Return what people said of crops: a name, or that nothing is there, by crop id."""
-    if "sqlite" in survey.labels_url and not (survey.root / LABELS_FILE).exists():
-        return {}
-    labels = Labels(survey.labels_url)
-    try:
-        table = labels.decided()
-    finally:
-        labels.close()
+    table = decided_so_far(survey)
     human = table[table["origin"] == "human"]
     named = human[human["subcategory"].notna() | (human["label"] == REJECTED)]
     return dict(zip(named["crop_id"], named["path"].fillna(REJECTED), strict=True))

@@ -145,6 +145,17 @@ def test_that_nothing_is_there_is_learned_too(tmp_path: Path) -> None:
     assert rows["d3/00"]["name"] == "bag"
 
 
+def test_the_names_of_a_team_are_learned_from_wherever_they_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    survey = _survey(tmp_path / "s")
+    monkeypatch.setenv("DISCOVER_LABELS_URL", f"sqlite:///{tmp_path / 'team.sqlite'}")
+    named = _name(survey, ("d0", "d1", "d2"))
+    run = learn(survey, tmp_path / "head")
+    assert run.info["counts"]["named"] == len(named)
+    assert not (survey.root / "labels.sqlite").exists()
+
+
 def test_names_of_one_dive_are_held_out_by_scene(tmp_path: Path) -> None:
     survey = _survey(tmp_path / "s")
     _name(survey, ("d1",))
