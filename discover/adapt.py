@@ -157,15 +157,15 @@ def adapt(
 
 def _objects(survey: Survey, source: Run) -> tuple[pd.DataFrame, Groups]:
     """Return the crops of an embeddings run, with path and burst, and which show one object."""
-    bursts = [run for run in survey.runs("bursts") if run.is_complete]
-    if not bursts:
+    bursts = survey.latest("bursts")
+    if bursts is None:
         log.warning("no bursts yet, so that each crop is its own object: `discover bursts` first")
     crops = survey.crops_of(source).read().to_pandas()
     crops["mask"] = crops["mask"].astype(object).where(crops["mask"].notna(), None)  # never nan
     frames = survey.frames.read(["frame_id", "path"]).to_pandas()
     crops = crops.merge(frames, on="frame_id")
-    if bursts:
-        of_frame = survey.table("bursts", bursts[-1].name).read(["frame_id", "burst_id"])
+    if bursts is not None:
+        of_frame = survey.table("bursts", bursts.name).read(["frame_id", "burst_id"])
         crops = crops.merge(of_frame.to_pandas(), on="frame_id", how="left")
     else:
         crops["burst_id"] = None

@@ -175,13 +175,12 @@ def _members(survey: Survey, config: ClusterConfig, embeddings: str | None) -> M
 
 def _bursts(survey: Survey) -> Run | None:
     """Return the latest finished run of bursts, or None with a word in the log."""
-    done = [run for run in survey.runs("bursts") if run.is_complete]
-    if not done:
+    latest = survey.latest("bursts")
+    if latest is None:
         log.warning(
             "no bursts yet, so that near-duplicates are clustered too: `discover bursts` first"
         )
-        return None
-    return done[-1]
+    return latest
 
 
 def _run_name(survey: Survey, found: Members, bursts: Run | None, config: ClusterConfig) -> str:

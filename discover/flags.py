@@ -23,12 +23,12 @@ def frame_flags(survey: Survey) -> pd.DataFrame:
 
     Flags come from the frames table and from the latest finished bursts run, where there is one.
     """
-    bursts = [run for run in survey.runs("bursts") if run.is_complete]
+    bursts = survey.latest("bursts")
     sources = ["select frame_id, unnest(flags) as flag from frames"]
     tables = {}
-    if bursts:
+    if bursts is not None:
         sources.append("select frame_id, unnest(flags) as flag from bursts")
-        tables["bursts"] = survey.table("bursts", bursts[-1].name)
+        tables["bursts"] = survey.table("bursts", bursts.name)
     return survey.sql(
         f"select distinct frame_id, dive, flag from ({' union all '.join(sources)}) "
         "join frames using (frame_id) order by frame_id, flag",

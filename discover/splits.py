@@ -114,8 +114,7 @@ def _frames(survey: Survey) -> pd.DataFrame:
 
 def _with_bursts(survey: Survey, frames: pd.DataFrame, *, required: bool) -> pd.DataFrame:
     """Add the column `burst`, null where there is no bursts run and none is needed."""
-    done = [run for run in survey.runs("bursts") if run.is_complete]
-    if not done and not required:
+    if survey.latest("bursts") is None and not required:
         return frames.assign(burst=None)
     run = survey.run("bursts")
     bursts = survey.table("bursts", run.name).read(["frame_id", "burst_id"]).to_pandas()

@@ -90,6 +90,10 @@ class Survey:
         """Return the runs of a stage, finished or not, the earliest first."""
         return list_runs(self.root / stage)
 
+    def latest(self, stage: str) -> Run | None:
+        """Return the latest finished run of a stage, or None where there is none."""
+        return next((run for run in reversed(self.runs(stage)) if run.is_complete), None)
+
     def run(self, stage: str, name: str | None = None, *, of_class: str | None = None) -> Run:
         """Return the run `name`, or the latest finished one (of a class).
 

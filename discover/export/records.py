@@ -175,11 +175,11 @@ def _clusters(survey: Survey, run: Run, groups: Groups) -> pd.DataFrame:
 
 
 def _bursts(survey: Survey) -> pd.DataFrame:
-    done = [run for run in survey.runs("bursts") if run.is_complete]
+    bursts = survey.latest("bursts")
     columns = ["frame_id", "burst_id", "keyframe"]
-    if not done:
+    if bursts is None:
         return pd.DataFrame(columns=columns, dtype=object)
-    return survey.table("bursts", done[-1].name).read(columns).to_pandas()
+    return survey.table("bursts", bursts.name).read(columns).to_pandas()
 
 
 def _first(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

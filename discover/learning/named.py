@@ -101,9 +101,9 @@ def read_named(survey: Survey, source: Run, crops: pd.DataFrame) -> Named:
 
 
 def _scenes(survey: Survey, table: pd.DataFrame) -> Numbers:
-    done = [run for run in survey.runs("bursts") if run.is_complete]
-    if not done:
+    bursts = survey.latest("bursts")
+    if bursts is None:
         return pd.factorize(table["frame_id"])[0].astype(np.int64)
-    of_frame = survey.table("bursts", done[-1].name).read(["frame_id", "burst_id"]).to_pandas()
+    of_frame = survey.table("bursts", bursts.name).read(["frame_id", "burst_id"]).to_pandas()
     burst = table.merge(of_frame, on="frame_id", how="left")["burst_id"]
     return pd.factorize(burst.fillna(table["frame_id"]))[0].astype(np.int64)

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from classify.runs import Run, RunError, content_hash, start_run
+from discover.kinds.clustered import UNLIKE
 from discover.kinds.members import read_vectors
 from discover.learning.kind_head import HEAD_FILE, load_head, normalised
 from discover.learning.named import crops_with_vectors, decided
 from discover.learning.worth_a_look import worth_a_look
 from discover.survey import Survey, SurveyError, concat_rows
 
-UNLIKE = 0.95  # novelty from which a crop is unlike anything named
 SURE = 0.9  # confidence
 _NEXT = 200  # crops that are worth a look
 
