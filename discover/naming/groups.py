@@ -5,8 +5,9 @@ event that did so, "waste-1a2b3c4d/s12". Names are never reused, and a run's clu
 were found. Light.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -26,17 +27,49 @@ def known_crops(survey: Survey) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Groups:
-    """Which group each crop of a clustering run is in.
+class Found:
+    """The clusters of a run as they were found, which never change: read once, use often.
 
     Attributes:
         run: the run.
-        table: by crop_id: `group`; `cluster` as it was found; `source`, the keyframe's crop that it
-            took its cluster from, null where it stands for itself.
+        table: by crop_id: `cluster`; `source`, the keyframe's crop that it took its cluster from,
+            null where it stands for itself.
+        following: the crops that take after each source.
     """
 
     run: str
     table: pd.DataFrame
+    following: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def read(cls, survey: Survey, run: str) -> "Found":
+        """Read the clusters of the clustering run `run`.
+
+        Raises:
+            SurveyError: there is no such run.
+        """
+        name = survey.run("clusters", run).name
+        columns = ["crop_id", "cluster", "inherited_from"]
+        rows = survey.table("clusters", name).read(columns).to_pandas()
+        table = rows.rename(columns={"inherited_from": "source"}).set_index("crop_id")
+        sources = table["source"].dropna()
+        following: dict[str, tuple[str, ...]] = {}
+        for crop, source in zip(sources.index, sources, strict=True):
+            following[source] = (*following.get(source, ()), str(crop))
+        return cls(name, table, following)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which group each crop of a clustering run is in.
+
+    Attributes:
+        found: the clusters as they were found.
+        moved: the group, by crop, of the crops that people put into another since.
+    """
+
+    found: Found
+    moved: Mapping[str, str]
 
     @classmethod
     def read(cls, survey: Survey, run: str, reader: Reader) -> "Groups":
@@ -45,18 +78,27 @@ class Groups:
         Raises:
             SurveyError: there is no such run.
         """
-        name = survey.run("clusters", run).name
-        columns = ["crop_id", "cluster", "inherited_from"]
-        rows = survey.table("clusters", name).read(columns).to_pandas()
-        rows = rows.rename(columns={"inherited_from": "source"}).set_index("crop_id")
-        found = name + "/" + rows["cluster"].astype(str)
-        moved = {
-            row.key: row.value
-            for row in reader.rows(["key", "value"], [GROUP])
-            if row.value and row.value.startswith(f"{name}/")
-        }
-        group = pd.Series(moved, dtype="object").reindex(rows.index)
-        return cls(name, rows.assign(group=group.where(group.notna(), found)))
+        return cls.on(Found.read(survey, run), reader)
+
+    @classmethod
+    def on(cls, found: Found, reader: Reader) -> "Groups":
+        """Read what people changed of clusters that are read already."""
+        rows = reader.rows(["key", "value"], [GROUP])
+        own = f"{found.run}/"
+        return cls(found, {r.key: r.value for r in rows if r.value and r.value.startswith(own)})
+
+    @property
+    def run(self) -> str:
+        """The run."""
+        return self.found.run
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """By crop_id: `group`, `cluster` as it was found, and `source` (see `Found`)."""
+        rows = self.found.table
+        group = self.run + "/" + rows["cluster"].astype(str)
+        moved = pd.Series(dict(self.moved), dtype="object").reindex(rows.index)
+        return rows.assign(group=moved.where(moved.notna(), group))
 
     def crops(self, group: str) -> list[str]:
         """Return the crops of a group.
@@ -76,9 +118,11 @@ class Groups:
         Raises:
             LabelError: the crop is not in the run.
         """
-        if crop not in self.table.index:
+        if crop in self.moved:
+            return self.moved[crop]
+        if crop not in self.found.table.index:
             raise LabelError(f"crop {crop!r} is not in run {self.run}: give the run that it is in")
-        return str(self.table.at[crop, "group"])
+        return f"{self.run}/{self.found.table.at[crop, 'cluster']}"
 
     def full_name(self, group: str) -> str:
         """Return "waste-1a2b3c4d/7" for "7", and a full name as it is."""
@@ -86,5 +130,5 @@ class Groups:
 
     def followers(self, crops: Iterable[str]) -> dict[str, str]:
         """Return the crops of the same bursts that take after these: follower -> its source."""
-        following = self.table["source"].dropna()
-        return {str(k): str(v) for k, v in following[following.isin(list(crops))].items()}
+        after = self.found.following
+        return {crop: source for source in crops for crop in after.get(source, ())}
