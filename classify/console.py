@@ -23,6 +23,7 @@ from rich.progress import (
 )
 
 from classify.errors import UserError
+from classify.progress_file import ProgressFile
 
 console = Console(stderr=True)  # bars, notes and errors; results go to standard output
 
@@ -68,7 +69,7 @@ def run(app: App, tokens: list[str] | None = None) -> None:
 
 @contextmanager
 def stages(*, silent: bool = False) -> Iterator[Callable[[str], Advance]]:
-    """Draw a bar for each stage, with rate and time left.
+    """Draw a bar for each stage, with rate and time left; see `progress_file` for machines.
 
     Yields the function that begins a stage by its name; it returns what moves the bar:
     (done, total).
@@ -84,9 +85,11 @@ def stages(*, silent: bool = False) -> Iterator[Callable[[str], Advance]]:
         console=console,
         disable=silent,
     )
+    noted = ProgressFile.of_environment()
 
     def begin(label: str) -> Advance:
         task = bar.add_task(label, total=None, rate="", visible=False, start=False)
+        noted.write(label)
 
         def advance(done: int, total: int) -> None:
             if not bar.tasks[task].started:
@@ -95,6 +98,7 @@ def stages(*, silent: bool = False) -> Iterator[Callable[[str], Advance]]:
             seconds = bar.tasks[task].elapsed
             rate = f"{done / seconds:.1f}/s" if seconds else ""
             bar.update(task, completed=done, total=total, rate=rate, visible=True)
+            noted.write(label, done, total)
 
         return advance
 
@@ -109,6 +113,23 @@ def progress(label: str, *, silent: bool = False) -> Iterator[Advance]:
     """Draw one bar; yields the function that moves it: (done, total)."""
     with stages(silent=silent) as begin:
         yield begin(label)
+
+
+@contextmanager
+def working(label: str) -> Iterator[Callable[[str], None]]:
+    """Say what is being done where nobody knows how long it takes.
+
+    Yields the function that says the next thing.
+    """
+    noted = ProgressFile.of_environment()
+    noted.write(label)
+    with console.status(label) as status:
+
+        def say_next(text: str) -> None:
+            status.update(text)
+            noted.write(text)
+
+        yield say_next
 
 
 def print_json(result: Any) -> None:  # noqa: ANN401 - whatever JSON holds

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from classify.console import console, print_json, say
+from classify.console import print_json, say, working
 from classify.errors import UserError
 from discover.commands.options import HERE, Json, SurveyDir
 from discover.summary import clustering_lines
@@ -103,8 +103,8 @@ def cluster(
     )
     if within is not None:
         config = _within(opened, config, run, within)
-    with console.status("clustering") as status:
-        done = cluster_crops(opened, config, embeddings=embeddings, stage=status.update)
+    with working("clustering") as stage:
+        done = cluster_crops(opened, config, embeddings=embeddings, stage=stage)
     if as_json:
         print_json({"run": done.name, **done.info["counts"], "sizes": done.info["clusters"]})
         return
@@ -144,7 +144,7 @@ def _within(
 def _place_new(survey: Survey, run: str | None, class_name: str | None, as_json: bool) -> None:
     from discover.kinds.newcomers import place_new
 
-    with console.status("placing new crops"):
+    with working("placing new crops"):
         done = place_new(survey, run, class_name=class_name)
     if as_json:
         print_json(

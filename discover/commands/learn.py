@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from classify.console import console, print_json, say
+from classify.console import print_json, say, working
 from discover.commands.options import HERE, Json, SurveyDir
 from discover.survey import open_survey
 
@@ -41,13 +41,13 @@ def learn(
     from discover.learn import LearnConfig
     from discover.learn import learn as learn_kinds
 
-    with console.status("learning") as status:
+    with working("learning") as stage:
         run = learn_kinds(
             opened,
             out,
             config=LearnConfig(class_name, seed),
             embeddings=embeddings,
-            stage=status.update,
+            stage=stage,
         )
     counts = run.info["counts"]
     suggested = opened.run("suggestions", run.info["suggestions"]).info["counts"]
