@@ -35,6 +35,27 @@ COLOUR = "map-colour"
 SHAPE = "map-shape"  # Store: the lasso or box that was drawn
 MAP_HEADING = "map-heading"
 
+# Jobs, in the header
+JOBS_BUTTON = "jobs-button"
+JOBS_LIST = "jobs-list"
+JOBS_POLL = "jobs-poll"  # Interval: fast only while something runs
+JOBS_ASKED = "jobs-asked"  # Store: what a button of the page asks to start, or to stop
+JOBS_CHANGED = "jobs-changed"  # Store: a job was started or stopped from this page
+JOBS_SEEN = "jobs-seen"  # Store: the state of each job, and the crops there were at first
+JOBS_NOTICE = "jobs-notice"  # new crops came
+
+OVERVIEW_BY = "overview-by"  # what the crops of a class are counted by
+OVERVIEW_GRAPH = "overview-graph"
+OVERVIEW_STEPS = "overview-steps"
+
+SUBCATEGORIES_TABLE = "subcategories-table"
+SUBCATEGORIES_CHOSEN = "subcategories-chosen"
+SUBCATEGORIES_TO = "subcategories-to"  # the subcategory that a move or a merge goes to
+SUBCATEGORIES_DO = "subcategories-do"  # Store: a button of the tree, pressed
+SUBCATEGORIES_PACE = "subcategories-pace"
+SUBCATEGORIES_HISTORY = "subcategories-history"
+SUBCATEGORIES_EXPORTS = "subcategories-exports"
+
 LABEL_NAMES = "label-names"
 LABEL_HISTORY = "label-history"
 
