@@ -22,6 +22,7 @@ from discover.kinds.outcome import agreements, describe, summarise
 from discover.kinds.placing import Landmarks
 from discover.kinds.sweep import candidate_sizes, sweep
 from discover.kinds.sweep_figure import write_sweep
+from discover.naming.burst_verdicts import Bursts, bursts_so_far
 from discover.project import NeighbourGraph, ProjectConfig, Vectors, fit_basis
 from discover.survey import Survey, SurveyError
 
@@ -173,21 +174,27 @@ def _members(survey: Survey, config: ClusterConfig, embeddings: str | None) -> M
     return members.unnamed(survey, found) if config.unnamed else found
 
 
-def _bursts(survey: Survey) -> Run | None:
-    """Return the latest finished run of bursts, or None with a word in the log."""
-    latest = survey.latest("bursts")
-    if latest is None:
+def _bursts(survey: Survey) -> Bursts | None:
+    """Return the latest bursts as people corrected them, or None with a word in the log."""
+    if survey.latest("bursts") is None:
         log.warning(
             "no bursts yet, so that near-duplicates are clustered too: `discover bursts` first"
         )
-    return latest
+        return None
+    return bursts_so_far(survey)
 
 
-def _run_name(survey: Survey, found: Members, bursts: Run | None, config: ClusterConfig) -> str:
+def _key_of(survey: Survey, bursts: Bursts) -> dict[str, object]:
+    """Return what tells bursts apart: their run, and what people corrected."""
+    corrected = {"corrected": content_hash(sorted(bursts.moved.items()))} if bursts.moved else {}
+    return survey.run("bursts", bursts.run).info["counts"] | {"run": bursts.run} | corrected
+
+
+def _run_name(survey: Survey, found: Members, bursts: Bursts | None, config: ClusterConfig) -> str:
     key = {
         "config": config.to_dict(),
         "embeddings": found.source.name,
-        "bursts": bursts.info["counts"] | {"run": bursts.name} if bursts else None,
+        "bursts": _key_of(survey, bursts) if bursts else None,
         "units": survey.table("embeddings", found.source.name).units(),
         "versions": installed_versions(),
         "unnamed": content_hash(found.crops["crop_id"].tolist()) if config.unnamed else None,
@@ -196,12 +203,12 @@ def _run_name(survey: Survey, found: Members, bursts: Run | None, config: Cluste
 
 
 def _start(
-    survey: Survey, name: str, found: Members, bursts: Run | None, config: ClusterConfig
+    survey: Survey, name: str, found: Members, bursts: Bursts | None, config: ClusterConfig
 ) -> Run:
     parents = {
         "embeddings": found.source.name,
         "crops": survey.crops_of(found.source).folder.name,
-        **({"bursts": bursts.name} if bursts else {}),
+        **({"bursts": bursts.run} if bursts else {}),
         **({"clusters": config.within_run} if config.within_run else {}),
     }
     return start_run(
@@ -214,12 +221,12 @@ def _start(
     )
 
 
-def _space(survey: Survey, found: Members, bursts: Run | None, config: ClusterConfig) -> _Space:
+def _space(survey: Survey, found: Members, bursts: Bursts | None, config: ClusterConfig) -> _Space:
     crops = found.crops
     stands = np.ones(len(crops), bool)
     if bursts:
-        of_frame = survey.table("bursts", bursts.name).read(["frame_id", "burst_id", "keyframe"])
-        crops = crops.merge(of_frame.to_pandas(), on="frame_id", how="left")
+        of_frame = bursts.table[["frame_id", "burst_id", "keyframe"]]
+        crops = crops.merge(of_frame, on="frame_id", how="left")
         stands = standing(crops)
     own = np.flatnonzero(stands)
     if len(own) < FEWEST:

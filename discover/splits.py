@@ -14,6 +14,7 @@ import pandas as pd
 
 from classify.runs import Config
 from discover.listed import frames_of, name_from
+from discover.naming.burst_verdicts import bursts_so_far
 from discover.survey import Survey, SurveyError
 
 log = logging.getLogger(__name__)
@@ -116,13 +117,13 @@ def _with_bursts(survey: Survey, frames: pd.DataFrame, *, required: bool) -> pd.
     """Add the column `burst`, null where there is no bursts run and none is needed."""
     if survey.latest("bursts") is None and not required:
         return frames.assign(burst=None)
-    run = survey.run("bursts")
-    bursts = survey.table("bursts", run.name).read(["frame_id", "burst_id"]).to_pandas()
-    frames = frames.merge(bursts.rename(columns={"burst_id": "burst"}), on="frame_id", how="left")
+    found = bursts_so_far(survey)
+    bursts = found.table[["frame_id", "burst_id"]].rename(columns={"burst_id": "burst"})
+    frames = frames.merge(bursts, on="frame_id", how="left")
     missing = int(frames["burst"].isna().sum())
     if missing and required:
         raise SurveyError(
-            f"--by burst: {missing} frames are in no burst of bursts/{run.name}: "
+            f"--by burst: {missing} frames are in no burst of bursts/{found.run}: "
             "run `discover bursts` again"
         )
     return frames

@@ -14,6 +14,7 @@ import pandas as pd
 from classify.runs import Run, content_hash
 from discover.kinds.lineage import whole_runs
 from discover.labels import Labels
+from discover.naming.burst_verdicts import corrected_bursts
 from discover.naming.groups import Groups
 from discover.naming.qualifiers import with_qualifier
 from discover.naming.tree import INDETERMINATE, REJECTED, Tree
@@ -175,11 +176,10 @@ def _clusters(survey: Survey, run: Run, groups: Groups) -> pd.DataFrame:
 
 
 def _bursts(survey: Survey) -> pd.DataFrame:
-    bursts = survey.latest("bursts")
     columns = ["frame_id", "burst_id", "keyframe"]
-    if bursts is None:
+    if survey.latest("bursts") is None:
         return pd.DataFrame(columns=columns, dtype=object)
-    return survey.table("bursts", bursts.name).read(columns).to_pandas()
+    return corrected_bursts(survey)[columns]
 
 
 def _first(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
