@@ -1,46 +1,56 @@
 # mypy: disable-error-code="untyped-decorator"
-"""The application of one survey, and the server that runs it on this computer."""
+"""The application of one survey, and the server that runs it."""
 
 import errno
 import logging
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import waitress
 from dash import Dash
 from flask import Flask, Response, abort, request
 
-from app import images, pages, shell, verdicts
+from app import auth, guard, images, login, pages, shell, verdicts
+from app.access import Access
 from app.data import Explorer
-from classify.errors import UserError
+from app.guard import LOOPBACK, WILDCARDS, Reach, ServeError
 from discover.survey import Survey
 
+__all__ = ["LOOPBACK", "ServeError", "bind", "create_app", "serve"]
 log = logging.getLogger(__name__)
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WEEK = 7 * 24 * 3600
-# The page brings everything it needs: the browser is told to load from nowhere else.
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "worker-src 'self' blob:; frame-ancestors 'none'"
+_STRANGERS = (
+    "--host {host}: others reach the page, so they must sign in. Make users by `discover users add "
+    "NAME --users users.toml` and give --users users.toml, or give --token auto"
 )
 
 
-class ServeError(UserError):
-    """The page cannot be served as asked; the message says what to change."""
-
-
-def create_app(survey: Survey, *, annotator: str | None = None) -> Dash:
+def create_app(
+    survey: Survey,
+    *,
+    annotator: str | None = None,
+    access: Access | None = None,
+    reach: Reach | None = None,
+) -> Dash:
     """Make the Dash application of a survey.
 
     Args:
         survey: the survey; several may be open in one process.
-        annotator: who names; None takes the name of the operating system's user.
+        annotator: who names where nobody signs in; None takes the operating system's user.
+        access: who may sign in; None lets in whoever reaches the page.
+        reach: where the page is reached; None is this computer alone.
+
+    Raises:
+        ServeError: others reach the page, and nobody has to sign in.
     """
+    reach = reach or Reach()
+    if access is None and not reach.is_private:
+        raise ServeError(_STRANGERS.format(host=reach.host))
     explorer = Explorer(survey, annotator)
     app = Dash(
         __name__,
@@ -48,14 +58,18 @@ def create_app(survey: Survey, *, annotator: str | None = None) -> Dash:
         title=f"{survey.root.resolve().name} · explorer",
         update_title=None,
         assets_folder=str(Path(__file__).parent / "assets"),
+        assets_ignore=r"login\.css",  # of the page on which one signs in, which Dash does not make
         serve_locally=True,
         suppress_callback_exceptions=True,  # the pages come and go
     )
+    app.server.extensions["reach"] = reach
+    guard.protect(app.server, reach)
+    if access is not None:
+        auth.register(app.server, explorer, access)
     app.layout = lambda: shell.layout(explorer)
     shell.register(app, explorer)
     verdicts.register(app, explorer)
     pages.register(app, explorer)
-    _guard(app.server)
     _serve_images(app.server, explorer)
     return app
 
@@ -67,23 +81,30 @@ def serve(
     port: int = 8050,
     open_browser: bool = False,
     annotator: str | None = None,
+    access: Access | None = None,
+    names: Sequence[str] = (),
+    behind_proxy: bool = False,
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Serve the page until interrupted.
 
     Args:
         survey: the survey.
-        host: a name of this computer as seen from itself.
+        host: an address of this computer; "0.0.0.0" and "::" are all of them.
         port: where to listen; 0 takes a free one.
         open_browser: show the page in the default browser.
-        annotator: who names; None takes the name of the operating system's user.
+        annotator: who names where nobody signs in; None takes the operating system's user.
+        access: who may sign in; needed where others reach the page.
+        names: further names that the page is asked for by.
+        behind_proxy: whether a reverse proxy sends all requests (see `Reach`).
         ready: called with the page's address once the server listens.
 
     Raises:
-        ServeError: `host` is not a loopback address, or the port is taken.
+        ServeError: others reach the page and nobody has to sign in, or the port is taken.
     """
-    server = bind(create_app(survey, annotator=annotator), host=host, port=port)
-    url = f"http://{'localhost' if host == '::1' else host}:{server.effective_port}/"
+    reach = Reach(host, tuple(names), behind_proxy)
+    server = bind(create_app(survey, annotator=annotator, access=access, reach=reach), port=port)
+    url = f"{_address(reach, server.effective_port)}{_ticket(access)}"
     (ready or log.info)(f"the page is at {url} (Ctrl-C stops it)")
     if open_browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
@@ -93,52 +114,45 @@ def serve(
         server.close()
 
 
-def bind(app: Dash, *, host: str = "127.0.0.1", port: int = 8050) -> Any:  # noqa: ANN401
+def bind(app: Dash, *, port: int = 8050) -> Any:  # noqa: ANN401
     """Return a waitress server that listens already; `run` answers, `effective_port` says where.
 
     Raises:
-        ServeError: `host` is not a loopback address, or the port is taken.
+        ServeError: the address is not this machine's, or the port is taken.
     """
-    if host not in LOOPBACK:
-        raise ServeError(
-            f"--host {host}: only loopback ({', '.join(LOOPBACK)}) is allowed for now, because "
-            "whoever reaches the page can change the labels"
-        )
+    reach: Reach = app.server.extensions["reach"]
+    host = reach.host
     if host == "localhost":
         host = "127.0.0.1"  # one socket; waitress would open one for each address of the name
     try:
-        return waitress.create_server(app.server, host=host, port=port, threads=8, ident=None)
+        return waitress.create_server(
+            app.server,
+            host=host,
+            port=port,
+            threads=8,
+            ident=None,
+            max_request_body_size=2 * guard.LARGEST,  # up to here the page says what is too large
+            clear_untrusted_proxy_headers=not reach.behind_proxy,
+        )
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise ServeError(f"port {port} of {host} is taken: choose another with --port") from error
+        if error.errno == errno.EADDRINUSE:
+            raise ServeError(f"port {port} of {host} is taken: choose another by --port") from error
+        raise ServeError(f"--host {host} cannot be listened on: {error.strerror}") from error
 
 
-def _guard(server: Flask) -> None:
-    """Answer only a browser that asked for this page by a loopback name.
+def _address(reach: Reach, port: int) -> str:
+    """Return the address to open: by the first name, where there is one."""
+    if reach.behind_proxy and reach.names:
+        return f"https://{reach.names[0]}/"
+    host = "localhost" if reach.host in ("::1", *WILDCARDS) else reach.host
+    name = reach.names[0] if reach.names else f"[{host}]" if ":" in host else host
+    return f"http://{name}/" if guard.has_port(name) else f"http://{name}:{port}/"
 
-    A page elsewhere can send requests to 127.0.0.1, or point its own name there; both show in
-    `Host` or `Origin`.
-    """
 
-    @server.before_request
-    def check() -> None:
-        port = request.environ["SERVER_PORT"]
-        names = [f"[{name}]" if ":" in name else name for name in LOOPBACK]
-        allowed = {f"{name}:{port}" for name in names} | (set(names) if port == "80" else set())
-        origin = request.headers.get("Origin")
-        if request.headers.get("Host") not in allowed:
-            abort(403, "Host is not this page's own: open it as http://127.0.0.1:" + port)
-        if origin is not None and origin not in {f"http://{name}" for name in allowed}:
-            abort(403, "Origin is another page")
-
-    @server.after_request
-    def protect(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
+def _ticket(access: Access | None) -> str:
+    if access is None or access.token is None:
+        return ""
+    return f"{login.PATH[1:]}?{urlencode({'token': access.token})}"
 
 
 def _serve_images(server: Flask, explorer: Explorer) -> None:

@@ -20,6 +20,7 @@ from discover.commands.report import report
 from discover.commands.similar import similar
 from discover.commands.split import split
 from discover.commands.status import status
+from discover.commands.users import users
 from discover.survey import SETTINGS_FILE
 
 app = App(
@@ -49,6 +50,7 @@ for verb in (
     app.command(verb)
 app.command(label)
 app.command(export)
+app.command(users)
 
 
 def main() -> None:

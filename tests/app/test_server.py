@@ -40,8 +40,8 @@ def test_the_pages_own_origin_is_allowed(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.4", "::", "rov.example"])
-def test_only_loopback_is_served(survey: Survey, host: str) -> None:
-    with pytest.raises(ServeError, match=rf"--host {host}.*loopback"):
+def test_others_are_served_only_where_they_sign_in(survey: Survey, host: str) -> None:
+    with pytest.raises(ServeError, match=rf"--host {host}.*discover users add.*--token auto"):
         serve(survey, host=host, port=0)
 
 
