@@ -47,6 +47,7 @@ JOBS_NOTICE = "jobs-notice"  # new crops came
 OVERVIEW_BY = "overview-by"  # what the crops of a class are counted by
 OVERVIEW_GRAPH = "overview-graph"
 OVERVIEW_STEPS = "overview-steps"
+OVERVIEW_WELCOME = "overview-welcome"  # the steps of the first visit
 
 SUBCATEGORIES_TABLE = "subcategories-table"
 SUBCATEGORIES_CHOSEN = "subcategories-chosen"

@@ -20,5 +20,5 @@ PAGES: dict[str, Callable[[Explorer, Query], Component]] = {
 
 def register(app: Dash, explorer: Explorer) -> None:
     """Register the callbacks of every page."""
-    for page in (queue, cluster, map, labels):
+    for page in (overview, queue, cluster, map, labels):
         page.register(app, explorer)

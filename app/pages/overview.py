@@ -1,23 +1,23 @@
+# mypy: disable-error-code="untyped-decorator"
 """Overview: what the survey holds, and what is left to do."""
 
-from dataclasses import dataclass
-
 import dash_mantine_components as dmc
-from dash import dcc, html
+import plotly.graph_objects as go
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
-from app import figures, queries
+from app import figures_survey, ids, queries, survey_data
 from app.data import ClassRun, Explorer
-from app.parts import Query, command_line, empty_state, link
+from app.job_parts import job_button
+from app.overview_steps import Step, count, steps
+from app.parts import Query, command_line, empty_state, link, segmented
 
-
-@dataclass(frozen=True)
-class Step:
-    """Something left to do: a command to run, or a page to open."""
-
-    text: str
-    command: str | None = None
-    href: str | None = None
+_BY = {"dive": "Dive", "depth": "Depth", "time": "Time"}
+_WELCOME = [
+    ("Name", "Clusters wait in the queue: look at one, press N, type what it shows.", "/queue"),
+    ("Mend", "Open a cluster to take out what does not belong, and grow it by what does.", "/map"),
+    ("Take along", "Names go to CSV, COCO, BIIGLE and seven other formats.", "/subcategories"),
+]
 
 
 def layout(explorer: Explorer, query: Query) -> Component:
@@ -32,55 +32,94 @@ def layout(explorer: Explorer, query: Query) -> Component:
     runs = _latest(explorer)
     return html.Div(
         [
+            _welcome(),
             html.Div(_facts(explorer, runs), className="facts"),
-            html.Div([_steps(explorer, runs), _classes(explorer)], className="halves"),
+            html.Div(
+                [
+                    html.Section(
+                        [
+                            html.H2("What is left to do"),
+                            html.Div(_steps(explorer, runs), id=ids.OVERVIEW_STEPS),
+                        ],
+                        className="panel",
+                    ),
+                    _classes(explorer, query.get("by")),
+                ],
+                className="halves",
+            ),
         ],
         className="page overview",
     )
 
 
-def steps(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
-    """Return what is left to do, the next thing first.
+def register(app: Dash, explorer: Explorer) -> None:
+    """Draw the crops by what is chosen, and keep the steps true."""
 
-    Args:
-        explorer: the survey.
-        runs: the latest cluster run of each class.
-    """
-    crops = explorer.classes_by_dive()
-    if crops.empty:
-        return [Step("Cut the crops and describe them as vectors", "discover embed")]
-    left = []
-    for name, run in runs.items():
-        rows = queries.queue(explorer.crops(run), exemplars=0)
-        unnamed = [r for r in rows if r["cluster"] >= 0 and not r["names"]]
-        if unnamed:
-            first = max(unnamed, key=lambda r: r["size"])
-            text = (
-                f"Name {_count(len(unnamed), 'cluster')} of {name}; "
-                f"the largest holds {_count(first['size'], 'crop')}"
-            )
-            left.append(Step(text, href=link("/queue", run=run.name)))
-    for name in sorted(set(crops["class"]) - set(runs)):
-        number = int(crops.loc[crops["class"] == name, "crops"].sum())
-        text = f"Find the kinds among {_count(number, 'crop')} of {name}"
-        left.append(Step(text, f"discover cluster --class {name}"))
-    return left
+    @app.callback(Output(ids.OVERVIEW_GRAPH, "figure"), Input(ids.OVERVIEW_BY, "value"))
+    def draw(by: str) -> go.Figure:
+        return figure(explorer, by)
+
+    @app.callback(
+        Output(ids.OVERVIEW_STEPS, "children"),
+        Input(ids.EVENT, "data"),
+        prevent_initial_call=True,
+    )
+    def renew(_event: int) -> Component:
+        return _steps(explorer, _latest(explorer))
+
+    app.clientside_callback(
+        ClientsideFunction("overview", "welcome"),
+        Output(ids.OVERVIEW_WELCOME, "hidden"),
+        Input(ids.OVERVIEW_WELCOME, "id"),
+    )
+
+
+def figure(explorer: Explorer, by: str) -> go.Figure:
+    """Draw the crops of each class by "dive", "depth" or "time"; what is unknown falls to dive."""
+    known = survey_data.spans(explorer)
+    if by == "depth" and by in known:
+        return figures_survey.classes_by_depth(
+            survey_data.classes_by_depth(explorer, known["depth"])
+        )
+    if by == "time" and by in known:
+        return figures_survey.classes_by_time(survey_data.classes_by_time(explorer, known["time"]))
+    return figures_survey.classes_by_dive(explorer.classes_by_dive())
 
 
 def _latest(explorer: Explorer) -> dict[str, ClassRun]:
     return {run.class_name: run for run in explorer.class_runs()}
 
 
+def _welcome() -> Component:
+    """Return the three steps of the first visit; `overview.js` shows them once in a browser."""
+    parts = [
+        html.Li([dcc.Link(f"{n} · {title}", href=href, className="strong"), html.Span(text)])
+        for n, (title, text, href) in enumerate(_WELCOME, 1)
+    ]
+    close = html.Button("Got it", className="tool", **{"data-welcome": "close"})
+    return html.Section(
+        [html.Ol(parts), close],
+        id=ids.OVERVIEW_WELCOME,
+        className="welcome",
+        hidden=True,
+        **{"aria-label": "First steps"},
+    )
+
+
 def _facts(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Component]:
     dives, crops = explorer.frames_by_dive(), explorer.classes_by_dive()
+    facts = [_fact(f"{int(dives['frames'].sum()):,}", "frames", f"in {count(len(dives), 'dive')}")]
+    bursts = survey_data.burst_counts(explorer.survey)
+    if bursts:
+        share = 100 * bursts["in_bursts"] / max(bursts["frames"], 1)
+        note = f"{share:.0f} % of the frames share one"
+        facts.append(_fact(f"{bursts['bursts']:,}", "bursts", note, href="/bursts"))
     total = int(crops["crops"].sum())
-    facts = [
-        _fact(f"{int(dives['frames'].sum()):,}", "frames", f"in {_count(len(dives), 'dive')}"),
-        _fact(f"{total:,}", "crops", f"of {_count(crops['class'].nunique(), 'class', 'classes')}"),
-    ]
+    classes = count(crops["class"].nunique(), "class", "classes")
+    facts.append(_fact(f"{total:,}", "crops", f"of {classes}"))
     for name, run in runs.items():
         named, of = queries.share_named(explorer.crops(run))
-        clusters = _count(int(run.counts.get("clusters", 0)), "cluster")
+        clusters = count(int(run.counts.get("clusters", 0)), "cluster")
         facts.append(
             _fact(
                 f"{100 * named / max(of, 1):.0f} %",
@@ -101,48 +140,54 @@ def _fact(
         html.Div(note, className="note"),
     ]
     if share is not None:
-        children.append(dmc.Progress(value=share, size="sm", mt=10, radius="xl"))
+        bar = dmc.Progress(value=share, size="sm", mt=10, radius="xl", **{"aria-label": what})
+        children.append(bar)
     if href is not None:
         return dcc.Link(children, href=href, className="panel fact")
     return html.Div(children, className="panel fact")
 
 
 def _steps(explorer: Explorer, runs: dict[str, ClassRun]) -> Component:
-    left = steps(explorer, runs)
-    rows = [
-        html.Li(
-            [
-                html.Div(step.text, className="step-text"),
-                command_line(step.command)
-                if step.command
-                else dcc.Link("Open the queue", href=step.href, className="tool primary"),
-            ]
-        )
-        for step in left
-    ]
-    if not rows:
-        rows = [html.Li(html.Div("Every cluster has a name.", className="step-text"))]
-    return html.Section(
-        [html.H2("What is left to do"), html.Ol(rows, className="steps")], className="panel"
+    left = [_step(step, first=not n) for n, step in enumerate(steps(explorer, runs))]
+    if not left:
+        return html.P("Every cluster has a name.", className="note")
+    return html.Ol(left, className="steps")
+
+
+def _step(step: Step, *, first: bool) -> Component:
+    style = "tool primary" if first else "tool"
+    button = dcc.Link(step.do, href=step.href, className=style)
+    if step.job is not None:
+        button = job_button(step.do, step.job, primary=first)
+    beside = [command_line(step.command)] if step.command else []
+    return html.Li(
+        [
+            html.Div(step.text, className="step-text"),
+            html.Div([button, *beside], className="step-do"),
+        ]
     )
 
 
-def _classes(explorer: Explorer) -> Component:
+def _classes(explorer: Explorer, by: str | None) -> Component:
     rows = explorer.classes_by_dive()
     if rows.empty:
         return html.Section(
-            [html.H2("Crops by dive"), html.P("No crops yet.", className="note")],
-            className="panel",
+            [html.H2("Crops"), html.P("No crops yet.", className="note")], className="panel"
         )
-    dives = rows["dive"].nunique()
-    title = "Crops by dive"
-    if dives > figures.MOST_DIVES:
-        title += f": the {figures.MOST_DIVES} of {dives:,} dives with the most"
-    figure = dcc.Graph(
-        figure=figures.classes_by_dive(rows), config={"displayModeBar": False, "responsive": True}
+    known = {"dive", *survey_data.spans(explorer)}
+    options = {key: label for key, label in _BY.items() if key in known}
+    switch = segmented(ids.OVERVIEW_BY, options, by)
+    dives, most = rows["dive"].nunique(), figures_survey.MOST_DIVES
+    note = f"Of {dives:,} dives, the {most} with the most crops." if dives > most else None
+    return html.Section(
+        [
+            html.Div([html.H2("Crops by"), switch], className="bar flat"),
+            dcc.Graph(
+                id=ids.OVERVIEW_GRAPH,
+                figure=figure(explorer, by or "dive"),
+                config={"displayModeBar": False, "responsive": True},
+            ),
+            html.P(note, className="note") if note else None,
+        ],
+        className="panel crops-by",
     )
-    return html.Section([html.H2(title), figure], className="panel")
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
