@@ -16,22 +16,27 @@ _MORE = 1.2  # times as many names as a head was taught make it worth another
 
 
 @dataclass(frozen=True)
+class Action:
+    """What a button of a step does: a request for a job, see `job_commands`, or a page to open."""
+
+    label: str
+    job: dict[str, Any] | None = None
+    href: str | None = None
+
+
+@dataclass(frozen=True)
 class Step:
     """Something left to do.
 
     Attributes:
         text: what, in words.
-        do: what stands on its button.
+        actions: its buttons.
         command: the command that does it, where there is one.
-        job: the request that its button makes, see `job_commands`.
-        href: the page that its button opens.
     """
 
     text: str
-    do: str
+    actions: tuple[Action, ...]
     command: str | None = None
-    job: dict[str, Any] | None = None
-    href: str | None = None
 
 
 def steps(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
@@ -44,11 +49,14 @@ def steps(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
     found = []
     if burst_counts(explorer.survey) is None:
         text = "Find the frames that show one scene, so that each scene counts once"
-        found.append(Step(text, "Find bursts", "discover bursts", {"command": "bursts"}))
+        action = Action("Find bursts", {"command": "bursts"})
+        found.append(Step(text, (action,), "discover bursts"))
     crops = explorer.classes_by_dive()
     if crops.empty:
         return [*found, _embed(explorer)]
-    found += [_cluster(crops, name) for name in sorted(set(crops["class"]) - set(runs))]
+    missing = crops[~crops["class"].isin(list(runs))]
+    if len(missing):
+        found.append(_cluster(missing))
     unnamed = [_unnamed(explorer, run) for run in runs.values()]
     found += [step for step in unnamed if step is not None]
     return [*found, *_of_names(explorer, runs)]
@@ -60,20 +68,25 @@ def _embed(explorer: Explorer) -> Step:
         name = known[-1]
         text = f"Cut out what the classifier {name} points at, and describe each crop as a vector"
         command = f"discover embed --model runs/{name}"
-        return Step(text, "Cut and embed", command, {"command": "embed", "model": name})
+        action = Action("Cut and embed", {"command": "embed", "model": name})
+        return Step(text, (action,), command)
     text = (
         "Cut the crops and describe them as vectors: by a classifier (the command), or whole "
         "frames, which needs none"
     )
-    job = {"command": "embed", "whole_frame": True}
-    return Step(text, "Embed whole frames", "discover embed --model RUN", job)
+    action = Action("Embed whole frames", {"command": "embed", "whole_frame": True})
+    return Step(text, (action,), "discover embed --model RUN")
 
 
-def _cluster(crops: pd.DataFrame, name: str) -> Step:
-    number = int(crops.loc[crops["class"] == name, "crops"].sum())
-    text = f"Find the kinds among {count(number, 'crop')} of {name}"
-    job = {"command": "cluster", "class": name}
-    return Step(text, f"Cluster {name}", f"discover cluster --class {name}", job)
+def _cluster(missing: pd.DataFrame) -> Step:
+    """Return the step for the classes that have no clusters, the largest first."""
+    sizes = missing.groupby("class")["crops"].sum().sort_values(ascending=False, kind="stable")
+    names = [str(name) for name in sizes.index]
+    of = ", ".join(f"{count(int(sizes[name]), 'crop')} of {name}" for name in names)
+    actions = tuple(
+        Action(f"Cluster {name}", {"command": "cluster", "class": name}) for name in names
+    )
+    return Step(f"Find the kinds among {of}", actions, f"discover cluster --class {names[0]}")
 
 
 def _unnamed(explorer: Explorer, run: ClassRun) -> Step | None:
@@ -86,7 +99,7 @@ def _unnamed(explorer: Explorer, run: ClassRun) -> Step | None:
         f"Name {count(len(left), 'cluster')} of {run.class_name}; "
         f"the largest holds {count(int(left.max()), 'crop')}"
     )
-    return Step(text, "Open the queue", href=link("/queue", run=run.name))
+    return Step(text, (Action("Open the queue", href=link("/queue", run=run.name)),))
 
 
 def _of_names(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
@@ -103,16 +116,16 @@ def _of_names(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
             f"Teach the {len(kinds)} kinds that have names to a head, which suggests names for the "
             "other crops"
         )
-        command = "discover learn --out heads/first"
-        found.append(Step(text, "Learn the kinds", command, {"command": "learn"}))
+        action = Action("Learn the kinds", {"command": "learn"})
+        found.append(Step(text, (action,), "discover learn --out heads/first"))
     waiting = waiting_suggestions(explorer.survey)
     if waiting and runs:
         run = list(runs.values())[-1]
         text = f"Look at {count(waiting, 'suggestion')} of the head: none counts until you take it"
-        found.append(Step(text, "Open the queue", href=link("/queue", run=run.name)))
+        found.append(Step(text, (Action("Open the queue", href=link("/queue", run=run.name)),)))
     text = f"Take {count(len(human), 'named crop')} along; more formats are under Subcategories"
-    job = {"command": "export", "format": "csv"}
-    found.append(Step(text, "Export as CSV", "discover export csv --out labels.csv", job))
+    action = Action("Export as CSV", {"command": "export", "format": "csv"})
+    found.append(Step(text, (action,), "discover export csv --out labels.csv"))
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from classify.calibrate import fit_temperature
 from classify.runs import Config, Run, RunError, start_run
-from discover.learning.kind_choice import choose, learning_curve, scores_of
+from discover.learning.kind_choice import choose, confusion_of, learning_curve, scores_of
 from discover.learning.kind_head import HEAD_FILE, fit_head
 from discover.learning.learning_curve import write_curve
 from discover.learning.named import crops_with_vectors, read_named
@@ -57,7 +57,9 @@ def learn(
     Returns:
         The run. Its counts hold how right the head is on crops of other dives: `accuracy`,
         `balanced_accuracy`, `calibration_error`, and `held_out_by`, which is "scene" where all
-        names are of one dive. `suggestions/<run.info["suggestions"]>` is the table.
+        names are of one dive. `suggestions/<run.info["suggestions"]>` is the table, and
+        `run.info["confusion"]` has `kinds` and `counts`, a row for each kind that people named, a
+        column for what the head took it for on other dives.
 
     Raises:
         SurveyError: there are no names, or of a single kind only.
@@ -100,5 +102,6 @@ def learn(
             **scores,
         },
         suggestions=table.name,
+        confusion={"kinds": list(named.kinds), "counts": confusion_of(unseen, named)},
     )
     return run

@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 from app import figures_survey, ids, queries, survey_data
 from app.data import ClassRun, Explorer
 from app.job_parts import job_button
-from app.overview_steps import Step, count, steps
+from app.overview_steps import Action, Step, count, steps
 from app.parts import Query, command_line, empty_state, link, segmented
 
 _BY = {"dive": "Dive", "depth": "Depth", "time": "Time"}
@@ -155,17 +155,21 @@ def _steps(explorer: Explorer, runs: dict[str, ClassRun]) -> Component:
 
 
 def _step(step: Step, *, first: bool) -> Component:
-    style = "tool primary" if first else "tool"
-    button = dcc.Link(step.do, href=step.href, className=style)
-    if step.job is not None:
-        button = job_button(step.do, step.job, primary=first)
+    buttons = [_button(action, primary=first and not n) for n, action in enumerate(step.actions)]
     beside = [command_line(step.command)] if step.command else []
     return html.Li(
         [
             html.Div(step.text, className="step-text"),
-            html.Div([button, *beside], className="step-do"),
+            html.Div([*buttons, *beside], className="step-do"),
         ]
     )
+
+
+def _button(action: Action, *, primary: bool) -> Component:
+    if action.job is not None:
+        return job_button(action.label, action.job, primary=primary)
+    style = "tool primary" if primary else "tool"
+    return dcc.Link(action.label, href=action.href, className=style)
 
 
 def _classes(explorer: Explorer, by: str | None) -> Component:
@@ -176,12 +180,14 @@ def _classes(explorer: Explorer, by: str | None) -> Component:
         )
     known = {"dive", *survey_data.spans(explorer)}
     options = {key: label for key, label in _BY.items() if key in known}
-    switch = segmented(ids.OVERVIEW_BY, options, by)
+    heading = [html.H2("Crops by dive")]
+    if len(options) > 1:
+        heading = [html.H2("Crops by"), segmented(ids.OVERVIEW_BY, options, by)]
     dives, most = rows["dive"].nunique(), figures_survey.MOST_DIVES
     note = f"Of {dives:,} dives, the {most} with the most crops." if dives > most else None
     return html.Section(
         [
-            html.Div([html.H2("Crops by"), switch], className="bar flat"),
+            html.Div(heading, className="bar flat"),
             dcc.Graph(
                 id=ids.OVERVIEW_GRAPH,
                 figure=figure(explorer, by or "dive"),

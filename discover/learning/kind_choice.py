@@ -89,6 +89,18 @@ def scores_of(logits: Vectors, named: Named) -> dict[str, float]:
     }
 
 
+def confusion_of(logits: Vectors, named: Named) -> list[list[int]]:
+    """Return how many crops of each kind (row) were taken for which (column), kinds as named.
+
+    Args:
+        logits: float32 [n, kinds] of heads that had not seen the crops' dives.
+        named: the crops.
+    """
+    size = len(named.kinds)
+    cells = named.numbers * size + logits.argmax(axis=1)
+    return np.bincount(cells, minlength=size * size).reshape(size, size).tolist()
+
+
 def learning_curve(named: Named, way: str, amount: float, seed: int) -> pd.DataFrame:
     """Return columns `share, named, balanced_accuracy`, of heads taught a part of the names."""
     rows = []

@@ -73,6 +73,10 @@ def test_what_was_named_is_suggested_for_the_rest_and_said_of_other_dives(tmp_pa
     assert counts["held_out_by"] == "dive"
     assert counts["named"] == len(named)
     assert counts["balanced_accuracy"] > 0.9
+    confusion = np.array(run.info["confusion"]["counts"])
+    assert confusion.shape == (len(run.info["confusion"]["kinds"]),) * 2
+    assert confusion.sum() == counts["named"]
+    assert np.trace(confusion) / counts["named"] == pytest.approx(counts["accuracy"], abs=1e-4)
     rows = _rows(survey, run.info["suggestions"])
     assert set(rows) == {f"d3/{n:02d}" for n in range(12)}  # never of what a person named
     assert all(row["name"] == KINDS[int(crop[3:]) % 3] for crop, row in rows.items())
