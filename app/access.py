@@ -99,11 +99,11 @@ class Access:
         assert self.users_file is not None  # the callers have no token
         try:
             stat = self.users_file.stat()
-        except OSError as error:
-            raise UsersError(f"--users {self.users_file}: {error.strerror}") from error
-        stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        except OSError:
+            stamp = None  # reading it says why
         with self._lock:
-            if self._held[0] != stamp:
+            if stamp is None or self._held[0] != stamp:
                 self._held = (stamp, read_users(self.users_file))
             return self._held[1]
 

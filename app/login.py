@@ -22,13 +22,14 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Sign in · explorer</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/assets/login.css">
 </head>
 <body class="login">
 <main>
 <div class="login-mark" aria-hidden="true"></div>
 <h1>Sign in</h1>
-<p>to look at the survey, and to name what is in it</p>
+<p>to see the survey and name what is in it</p>
 {% if problem %}<p class="login-problem" role="alert">{{ problem }}</p>{% endif %}
 <form method="post" action="{{ path }}">
 <input type="hidden" name="next" value="{{ next }}">

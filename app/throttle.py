@@ -11,7 +11,7 @@ class Throttle:
     """Counts wrong tries by address, in bounded memory.
 
     Args:
-        free: wrong tries that cost nothing.
+        free: wrong tries that cost nothing; more than are looked at at once, as those count too.
         first: seconds to wait after the next one; each further one doubles them.
         longest: the longest wait, and how long after the last try an address is forgotten.
         most: addresses that are remembered; the one that tried longest ago is forgotten first.
@@ -21,7 +21,7 @@ class Throttle:
     def __init__(
         self,
         *,
-        free: int = 5,
+        free: int = 10,
         first: float = 1.0,
         longest: float = 900.0,
         most: int = 10_000,

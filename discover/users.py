@@ -102,7 +102,8 @@ def read_users(file: Path) -> dict[str, Account]:
         if not isinstance(fields, dict) or set(fields) != {"role", "password"}:
             raise UsersError(f"--users {file}: user {name!r} needs a role and a password, no more")
         try:
-            users[checked_user_name(name)] = Account(**{k: str(v) for k, v in fields.items()})
+            name = checked_user_name(name)
+            users[name] = Account(**{key: str(value) for key, value in fields.items()})
         except UsersError as error:
             raise UsersError(f"--users {file}: user {name!r}: {error}") from error
     return users
