@@ -6,6 +6,7 @@ import socket
 from dataclasses import dataclass
 from functools import cache
 
+from dash.exceptions import DependencyException
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -105,6 +106,10 @@ def protect(server: Flask, reach: Reach) -> None:
     def too_large(_error: RequestEntityTooLarge) -> tuple[dict[str, str], int]:
         most = request.max_content_length or LARGEST
         return {"error": f"a request may hold {most // 1024:,} kB; this one holds more"}, 413
+
+    @server.errorhandler(DependencyException)
+    def no_script(_error: DependencyException) -> tuple[str, int]:
+        return "Dash has no such script", 404  # which it takes for a mistake of the page
 
 
 def has_port(host: str) -> bool:
