@@ -120,7 +120,7 @@ def confusion(kinds: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figur
             customdata=table,
             text=np.where(table > 0, table.astype(str), ""),
             texttemplate="%{text}",
-            colorscale=[[0, "rgba(7,124,147,0.06)"], [1, "rgba(7,124,147,0.85)"]],
+            colorscale=[[0, "rgba(7,124,147,0.06)"], [1, "rgba(7,124,147,0.6)"]],
             zmin=0,
             zmax=1,
             showscale=False,

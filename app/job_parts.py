@@ -101,12 +101,13 @@ def register(app: Dash, explorer: Explorer) -> None:
         states = {job.id: job.state for job in listed}
         before = seen or {"states": states, "crops": crops}  # a page that opens has missed nothing
         ended = [j for j in listed if before["states"].get(j.id) == RUNNING != j.state]
+        now = {"states": states, "crops": before["crops"]}
         still = not running and states == before["states"] and seen is not None
         return (
             no_update if still else job_list(listed, may_stop=current_user(explorer).may_run),
             no_update if still else ring(running),
             FAST if running else SLOW,
-            {"states": states, "crops": before["crops"]},
+            no_update if now == seen else now,  # what listens to it is asked only after a change
             notice(crops - before["crops"]),
             [_ended(job) for job in ended] or no_update,
         )

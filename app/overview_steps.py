@@ -12,6 +12,7 @@ from app.survey_data import burst_counts, latest_head, waiting_suggestions
 
 _FEWEST = 3  # names of a kind, from which on a head can learn it
 _KINDS = 2  # that a head tells apart, at least
+NOISE = -1  # the group of what is in none
 _MORE = 1.2  # times as many names as a head was taught make it worth another
 
 
@@ -91,8 +92,8 @@ def _cluster(missing: pd.DataFrame) -> Step:
 
 def _unnamed(explorer: Explorer, run: ClassRun) -> Step | None:
     crops = explorer.crops(run)
-    clusters = crops[crops["cluster"] >= 0].groupby("cluster")["name"].agg(["size", "count"])
-    left = clusters.loc[clusters["count"] == 0, "size"]
+    groups = crops[crops["group"] != NOISE].groupby("group")["label"].agg(["size", "count"])
+    left = groups.loc[groups["count"] == 0, "size"]  # no name, and no mark either
     if left.empty:
         return None
     text = (

@@ -6,11 +6,11 @@ import plotly.graph_objects as go
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
-from app import figures_survey, ids, queries, survey_data
+from app import figures_survey, ids, survey_data
 from app.data import ClassRun, Explorer
 from app.job_parts import job_button
 from app.overview_steps import Action, Step, count, steps
-from app.parts import Query, command_line, empty_state, link, segmented
+from app.parts import Query, command_line, empty_state, link
 
 _BY = {"dive": "Dive", "depth": "Depth", "time": "Time"}
 _WELCOME = [
@@ -118,7 +118,8 @@ def _facts(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Component]:
     classes = count(crops["class"].nunique(), "class", "classes")
     facts.append(_fact(f"{total:,}", "crops", f"of {classes}"))
     for name, run in runs.items():
-        named, of = queries.share_named(explorer.crops(run))
+        names = explorer.crops(run)["name"]
+        named, of = int(names.notna().sum()), len(names)
         clusters = count(int(run.counts.get("clusters", 0)), "cluster")
         facts.append(
             _fact(
@@ -182,7 +183,14 @@ def _classes(explorer: Explorer, by: str | None) -> Component:
     options = {key: label for key, label in _BY.items() if key in known}
     heading = [html.H2("Crops by dive")]
     if len(options) > 1:
-        heading = [html.H2("Crops by"), segmented(ids.OVERVIEW_BY, options, by)]
+        switch = dmc.SegmentedControl(
+            id=ids.OVERVIEW_BY,
+            data=[{"value": v, "label": label} for v, label in options.items()],
+            value=by if by in options else "dive",
+            size="xs",
+            **{"aria-label": "What the crops are counted by"},
+        )
+        heading = [html.H2("Crops by"), switch]
     dives, most = rows["dive"].nunique(), figures_survey.MOST_DIVES
     note = f"Of {dives:,} dives, the {most} with the most crops." if dives > most else None
     return html.Section(

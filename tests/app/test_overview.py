@@ -1,0 +1,211 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from plotly.utils import PlotlyJSONEncoder
+
+from app import figures_survey, job_parts, survey_data
+from app.data import Explorer
+from app.job_commands import task_of
+from app.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
+from app.overview_steps import Action, Step, steps
+from app.pages import overview
+from classify.runs import start_run
+from discover.survey import Survey, concat_rows, open_survey
+from discover.tables import SCHEMAS
+from tests.app.survey_on_disk import EMBED_RUN, build
+
+
+def text(component: Any) -> str:  # noqa: ANN401
+    return json.dumps(component.to_plotly_json(), cls=PlotlyJSONEncoder)
+
+
+def left(explorer: Explorer) -> list[Step]:
+    return steps(explorer, {run.class_name: run for run in explorer.class_runs()})
+
+
+def labels(found: list[Step]) -> list[str]:
+    return [action.label for step in found for action in step.actions]
+
+
+def add_bursts(survey: Survey) -> None:
+    run = start_run(survey.run_folder("bursts", "b-1"), command="discover bursts", config={})
+    run.complete(counts={"frames": 60, "bursts": 20, "in_bursts": 45, "dives": 4})
+
+
+def add_suggestions(survey: Survey, crops: list[str]) -> None:
+    head = start_run(survey.root / "heads" / "h1", command="discover learn", config={})
+    confusion = {"kinds": ["bag", "can"], "counts": [[9, 1], [2, 8]]}
+    counts = {
+        "named": 20, "accuracy": 0.85, "balanced_accuracy": 0.85, "held_out_by": "dive",
+    }  # fmt: skip
+    head.complete(counts=counts, confusion=confusion)
+    folder = survey.run_folder("suggestions", "all-1")
+    run = start_run(folder, command="discover predict", config={"head": str(head.path)})
+    rows: dict[str, list[object]] = {
+        name: [None] * len(crops) for name in SCHEMAS["suggestions"].names
+    }
+    rows |= {"crop_id": list(crops), "name": ["can"] * len(crops), "confidence": [0.9] * len(crops)}
+    survey.table("suggestions", run.name).write("all", concat_rows(rows, "suggestions"))
+    run.complete(counts={"suggested": len(crops)})
+
+
+def test_the_steps_come_in_the_order_of_the_work(tmp_path: Path, explorer: Explorer) -> None:
+    bare = Explorer(build(tmp_path / "a", crops=False))
+    assert labels(left(bare)) == ["Find bursts", "Embed whole frames"]
+    add_bursts(bare.survey)
+    trained = start_run(tmp_path / "a/runs/elements", command="classify train elements", config={})
+    trained.complete(counts={})
+    (embed,) = left(bare)
+    assert embed.command == "discover embed --model runs/elements"
+
+    unclustered = Explorer(build(tmp_path / "b", clusters=False))
+    add_bursts(unclustered.survey)
+    (cluster,) = left(unclustered)
+    assert labels([cluster]) == ["Cluster waste", "Cluster fauna"]  # the largest first
+    assert cluster.command == "discover cluster --class waste"
+
+    add_bursts(explorer.survey)
+    first = left(explorer)
+    assert labels(first) == ["Open the queue", "Open the queue"]
+    assert "Name 3 clusters of waste" in first[0].text
+
+
+def test_names_lead_to_learning_suggestions_and_export(explorer: Explorer) -> None:
+    add_bursts(explorer.survey)
+    crops = [explorer.crops(run) for run in explorer.class_runs()]
+    ids = [crop for table in crops for crop in table["crop_id"]]
+    explorer.labels.name(ids[:40], "can", annotator="mara")
+    explorer.labels.name(ids[40:], "bag", annotator="mara")
+    assert labels(left(explorer)) == ["Learn the kinds", "Export as CSV"]
+    explorer.labels.undo(annotator="mara")
+    explorer.labels.name(ids[40:45], "bag", annotator="mara")
+    add_suggestions(explorer.survey, ids[45:60])
+    assert labels(left(explorer))[-3:] == ["Learn the kinds", "Open the queue", "Export as CSV"]
+    assert "Look at 15 suggestions" in left(explorer)[-2].text
+    explorer.labels.name(ids[45:], "can", annotator="mara")
+    assert survey_data.waiting_suggestions(explorer.survey) == 0
+
+
+def test_every_button_asks_for_a_job_that_may_start(tmp_path: Path, explorer: Explorer) -> None:
+    found = left(explorer) + left(Explorer(build(tmp_path / "b", clusters=False)))
+    jobs = [action.job for step in found for action in step.actions if action.job]
+    assert jobs
+    for job in jobs:
+        assert task_of(job, explorer).tokens[0] == job["command"]
+
+
+def test_the_page_shows_facts_and_only_what_is_known(explorer: Explorer) -> None:
+    add_bursts(explorer.survey)
+    shown = text(overview.layout(explorer, {}))
+    assert "75 % of the frames share one" in shown
+    assert '"label": "Depth"' in shown
+    assert '"label": "Time"' not in shown  # no frame has a time
+    assert "data-job" not in text(overview._button(Action("a", href="/b"), primary=False))
+
+
+def test_an_empty_survey_says_how_to_begin(tmp_path: Path) -> None:
+    bare = Explorer(open_survey(tmp_path / "new", create=True))
+    assert "discover add FOLDER" in text(overview.layout(bare, {}))
+
+
+def test_every_crop_is_counted_once_by_dive_and_by_depth(explorer: Explorer) -> None:
+    total = int(explorer.classes_by_dive()["crops"].sum())
+    span = survey_data.spans(explorer)["depth"]
+    assert span == (400.0, 459.0)
+    rows = survey_data.classes_by_depth(explorer, span)
+    assert rows["crops"].sum() == total
+    assert rows["value"].nunique() <= survey_data.MOST_BINS
+    figure = overview.figure(explorer, "depth")
+    assert sum(sum(trace.x) for trace in figure.data) == total
+    assert figure.layout.yaxis.autorange == "reversed"  # the surface is above
+    assert overview.figure(explorer, "time") == overview.figure(explorer, "dive")
+
+
+def test_times_are_counted_in_steps_that_fit(explorer: Explorer) -> None:
+    frames = explorer.survey.frames.read()
+    start = pd.Timestamp("2024-05-01 23:30", tz="UTC")
+    times = [start + pd.Timedelta(minutes=number) for number in range(len(frames))]
+    place = frames.schema.get_field_index("time_utc")
+    column = pa.array(times, frames.schema.field(place).type)
+    timed = frames.set_column(place, frames.schema.field(place), column)
+    explorer.survey.frames.write("all", timed, replace=True)
+    span = survey_data.spans(explorer)["time"]
+    assert span[0] == start.tz_localize(None)
+    rows = survey_data.classes_by_time(explorer, span)
+    assert rows["crops"].sum() == explorer.classes_by_dive()["crops"].sum()
+    assert set(rows["step"]) == {300}
+    assert rows["value"].min() == pd.Timestamp("2024-05-01 23:30")
+    drawn = figures_survey.classes_by_time(rows)
+    assert sum(sum(trace.y) for trace in drawn.data) == rows["crops"].sum()
+
+
+def test_new_crops_are_counted_from_the_footers(explorer: Explorer) -> None:
+    before = survey_data.count_crops(explorer.survey)
+    table = explorer.survey.table("crops", EMBED_RUN)
+    table.write("c", table.read().slice(0, 7))
+    assert survey_data.count_crops(explorer.survey) - before == 7
+    assert job_parts.notice(0) is None
+    shown = job_parts.notice(2310)
+    assert shown is not None
+    assert "2,310 new crops" in text(shown)
+
+
+def job(**more: Any) -> Job:  # noqa: ANN401
+    about = {
+        "id": "a1", "title": "Find <b>", "command": "cluster", "by": "mara", "started": 0.0,
+        "finished": None, "state": RUNNING, "progress": None, "error": None, "result": None,
+    }  # fmt: skip
+    return Job(**{**about, **more})
+
+
+def test_the_list_of_jobs_says_how_far_each_is() -> None:
+    progress = {"label": "cutting", "done": 3, "total": 8}
+    running = text(job_parts.job_list([job(progress=progress)], may_stop=True))
+    assert "cutting: 3 of 8" in running
+    assert "data-stop" in running
+    assert "data-stop" not in text(job_parts.job_list([job()], may_stop=False))
+    assert "starting" in text(job_parts.job_list([job(state=RUNNING)], may_stop=True))
+    done = job(state=DONE, finished=3661.0, result={"run": "waste-1"})
+    shown = text(job_parts.job_list([done], may_stop=True))
+    assert "1:01:01" in shown
+    assert "/queue?run=waste-1" in shown
+    failed = text(job_parts.job_list([job(state=FAILED, error="no crops")], may_stop=True))
+    assert "no crops" in failed
+    assert "stopped" in text(job_parts.job_list([job(state=STOPPED)], may_stop=True))
+    assert "Nothing has run yet" in text(job_parts.job_list([], may_stop=True))
+
+
+@pytest.mark.parametrize(
+    ("command", "result", "href"),
+    [
+        ("bursts", {"run": "b"}, "/bursts"),
+        ("learn", {"run": "heads/h"}, "/subcategories"),
+        ("export", {"out": "exports/a.csv"}, "/job/a1/download"),
+        ("report", {"report": "report.html"}, "/job/a1/report"),
+    ],
+)
+def test_a_finished_job_leads_to_what_it_made(command: str, result: dict, href: str) -> None:
+    (link,) = job_parts.made(job(command=command, state=DONE, result=result))
+    assert link.href == href
+
+
+def test_what_cannot_be_started_is_said(explorer: Explorer) -> None:
+    jobs = Jobs(explorer)
+    assert job_parts.answer(explorer, jobs, {"start": {"command": "rm"}, "at": 1})[1]
+    assert job_parts.answer(explorer, jobs, {"stop": "nothing", "at": 1}) == (
+        "job 'nothing' is not in the list", True,
+    )  # fmt: skip
+
+
+def test_only_an_admin_starts_jobs(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.auth import User
+
+    monkeypatch.setattr(job_parts, "current_user", lambda _: User("jon", "annotator"))
+    said, failed = job_parts.answer(explorer, Jobs(explorer), {"start": {"command": "bursts"}})
+    assert failed
+    assert "jon may not start or stop jobs" in said
+    assert Jobs(explorer).listed() == []
