@@ -60,6 +60,30 @@ SUBCATEGORIES_EXPORTS = "subcategories-exports"
 LABEL_NAMES = "label-names"
 LABEL_HISTORY = "label-history"
 
+# Bursts
+BURSTS_PLACE = "bursts-place"  # Store: dive and run of the page
+BURSTS_DIVE = "bursts-dive"
+BURSTS_SHOW = "bursts-show"
+BURSTS_LEAF = "bursts-leaf"  # which part of many stacks
+BURSTS_LINE = "bursts-line"  # the time line
+BURSTS_OPEN = "bursts-open"  # Store: the burst that is shown open
+BURSTS_OPENED = "bursts-opened"  # where it is shown
+BURSTS_CARDS = "bursts-cards"
+BURSTS_FACTS = "bursts-facts"
+BURSTS_VERDICT = "bursts-verdict"  # Store: what a person decided on a burst
+BURSTS_ADDRESS = "bursts-address"
+BURSTS_DRAWN = "bursts-drawn"
+BURSTS_LEAKS = "bursts-leaks"
+BURSTS_LOOK = "bursts-look"  # the button that looks for leaks
+
+# Frame
+FRAME_PLACE = "frame-place"  # Store: the frame that is shown
+FRAME_LABELS = "frame-labels"  # pattern: the label of each crop
+FRAME_LAYERS = "frame-layers"
+FRAME_HEAT = "frame-heat"
+FRAME_CLASS = "frame-class"
+FRAME_DRAWN = "frame-drawn"
+
 
 def items(page: str) -> str:
     """Return the id of the Store with the crops in a page's gallery."""
