@@ -48,7 +48,7 @@ def jobs_button() -> Component:
                             id=ids.JOBS_BUTTON,
                             className="round jobs-button",
                             title="Jobs",
-                            **{"aria-label": "Jobs"},
+                            **{"aria-label": "Jobs", "aria-haspopup": "true"},
                         )
                     ),
                     dmc.PopoverDropdown(
@@ -60,6 +60,7 @@ def jobs_button() -> Component:
                 keepMounted=True,
                 trapFocus=True,
                 returnFocus=True,
+                withRoles=False,  # they would go to a box round the button, not to the button
                 zIndex=400,
             ),
             html.Div(id=ids.JOBS_NOTICE, className="jobs-notice", role="status"),

@@ -32,7 +32,7 @@ _NOTHING = "No names yet: open the queue, and press N on a cluster."
 _THEME = (
     "themeQuartz.withParams({backgroundColor: 'var(--panel)', foregroundColor: 'var(--ink)', "
     "headerBackgroundColor: 'var(--panel)', headerTextColor: 'var(--quiet)', "
-    "borderColor: 'var(--line)', accentColor: 'var(--accent)', "
+    "borderColor: 'var(--line)', accentColor: 'var(--accent)', browserColorScheme: 'inherit', "
     "selectedRowBackgroundColor: 'var(--accent-soft)', wrapperBorder: false, "
     "wrapperBorderRadius: 0, fontFamily: 'inherit', fontSize: 13.5, headerFontWeight: 500, "
     f"headerFontSize: 12, rowHeight: {_ROW}, headerHeight: {_HEAD}}})"

@@ -13,7 +13,14 @@
       event.preventDefault();
       set("url", { pathname: "/cluster", search });
     };
-    const edit = () => api.startEditingCell({ rowIndex: node.rowIndex, colKey: column.getColId() });
+    const edit = () => {
+      const cell = { rowIndex: node.rowIndex, colKey: column.getColId() };
+      // After the grid has dealt with the click; else it holds the first Enter for its own.
+      window.setTimeout(() => {
+        api.setFocusedCell(cell.rowIndex, cell.colKey);
+        api.startEditingCell(cell);
+      });
+    };
     const link = make(
       "a", { href: `/cluster${search}`, onClick: follow, className: "tree-name" }, data.name,
     );

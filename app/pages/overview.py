@@ -32,6 +32,7 @@ def layout(explorer: Explorer, query: Query) -> Component:
     runs = _latest(explorer)
     return html.Div(
         [
+            html.H1("Overview", className="unseen"),
             _welcome(),
             html.Div(_facts(explorer, runs), className="facts"),
             html.Div(

@@ -26,7 +26,7 @@ def layout(explorer: Explorer, query: Query) -> Component:
     """Return the page."""
     rows = subcategory_data.tree_rows(explorer)
     tree = [
-        html.H2("Subcategories"),
+        html.H1("Subcategories"),
         dcc.Store(id=ids.SUBCATEGORIES_DO),
         parts.toolbar(),
         parts.grid(rows, may_label=current_user(explorer).may_label),
