@@ -11,7 +11,6 @@ from app import palette
 from app.queries import names_of
 
 MOST_POINTS = 30_000  # on the map at once: a browser still pans smoothly
-MOST_DIVES = 18
 GROUPED = ("cluster", "name", "dive")  # the others are continuous
 COLOUR_BY = {
     "cluster": "Cluster",
@@ -52,51 +51,6 @@ def crop_map(crops: pd.DataFrame, *, colour_by: str = "cluster") -> go.Figure:
         },
         xaxis={"visible": False},
         yaxis={"visible": False},
-    )
-    return figure
-
-
-def classes_by_dive(rows: pd.DataFrame) -> go.Figure:
-    """Draw how many crops of each class each dive has, the richest dives first.
-
-    Args:
-        rows: `dive, class, crops`; dives past the first `MOST_DIVES` are left out.
-    """
-    totals = rows.groupby("dive")["crops"].sum().sort_values(ascending=False)
-    rows = rows[rows["dive"].isin(totals.index[:MOST_DIVES])]
-    order = [str(d) for d in totals.index[:MOST_DIVES]]
-    figure = go.Figure()
-    for number, (name, group) in enumerate(rows.groupby("class")):
-        crops = group.groupby("dive")["crops"].sum()
-        figure.add_trace(
-            go.Bar(
-                x=crops.to_numpy(),
-                y=crops.index.astype(str),
-                name=str(name),
-                orientation="h",
-                marker={"color": palette.COLOURS[number % len(palette.COLOURS)], "line_width": 0},
-                hovertemplate="dive %{y}: %{x} crops<extra>%{fullData.name}</extra>",
-            )
-        )
-    figure.update_layout(
-        _bare_layout(),
-        barmode="stack",
-        bargap=0.28,
-        height=max(180, 64 + 22 * len(order)),
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
-        margin={"l": 8, "r": 8, "t": 36, "b": 36},
-        xaxis={
-            "title": {"text": "crops", "font": {"size": 12.5}},
-            "gridcolor": "rgba(127,146,156,0.22)",
-            "zeroline": False,
-        },
-        yaxis={
-            "categoryorder": "array",
-            "categoryarray": order[::-1],
-            "type": "category",
-            "automargin": True,
-            "ticksuffix": "  ",
-        },
     )
     return figure
 
