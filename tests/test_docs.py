@@ -11,11 +11,15 @@ import pytest
 from cyclopts import App
 
 from classify.cli import app as classify_app
+from discover.annotate import ACTIONS
 from discover.cli import app as discover_app
 from discover.export import FORMATS
 from discover.export.darwin_core import TERMS
 from discover.export.records import COLUMNS
+from discover.flags import FLAGS
 from discover.naming.events import CHANGES, EVENTS
+from discover.naming.qualifiers import QUALIFIERS
+from discover.naming.verdict_file import COLUMNS as VERDICT_COLUMNS
 from discover.tables import SCHEMAS
 
 ROOT = Path(__file__).parent.parent
@@ -195,6 +199,25 @@ def test_the_columns_of_csv_and_parquet_are_described() -> None:
 def test_the_terms_of_darwin_core_are_described() -> None:
     (body,) = ON_FORMATS["Terms of darwin-core"]
     assert [name for row in table(body) for name in words(row[0])] == list(TERMS)
+
+
+def test_the_verdicts_of_a_table_are_described() -> None:
+    rows = [row for row in table(TEXT[DOCS / "formats" / "verdicts.md"]) if words(row[0])]
+    assert [words(row[0])[0] for row in rows] == [*VERDICT_COLUMNS, *ACTIONS]
+    assert [row[1] for row in rows[len(VERDICT_COLUMNS) :]] == list(ACTIONS.values())
+
+
+def test_the_flags_of_frames_are_named_where_they_are_kept() -> None:
+    described = [
+        row for name in ("frames", "bursts") for row in table(*ON_FORMATS[f"Table {name}"])
+    ]
+    flags = {flag for row in described if words(row[0]) == ["flags"] for flag in words(row[2])}
+    assert flags == set(FLAGS)
+
+
+def test_the_qualifiers_of_names_are_named() -> None:
+    text = TEXT[DOCS / "formats" / "names.md"]
+    assert set(words(text.partition("Known are")[2])) == set(QUALIFIERS)
 
 
 @pytest.mark.parametrize("name", FORMATS)
