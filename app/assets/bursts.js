@@ -180,10 +180,8 @@
     },
 
     dive(dive, place) {
-      if (dive !== place.dive) {
-        set("url", { pathname: "/bursts", search: `?${new URLSearchParams({ dive })}` });
-      }
-      return window.dash_clientside.no_update;
+      if (!dive || dive === place.dive) return window.dash_clientside.no_update;
+      return `?${new URLSearchParams({ dive })}`;
     },
   };
 })();

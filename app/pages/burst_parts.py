@@ -6,7 +6,7 @@ import pandas as pd
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from app.parts import link
+from app.parts import command_line, link
 
 FAN = 5  # frames beneath the keyframe of a card
 MOST = 240  # frames of an open burst
@@ -94,6 +94,33 @@ def opened_burst(
             else None,
         ],
         **{"data-open": burst},
+    )
+
+
+def proof_dialog() -> Component:
+    """Return the dialog in which `assets/bursts.js` shows why two frames are one scene."""
+    return html.Dialog(
+        [
+            html.Div(
+                [
+                    html.H2("Why two frames are one scene"),
+                    html.Div(className="spring"),
+                    html.Button("Close", className="tool", id="proof-close"),
+                ],
+                className="bar",
+            ),
+            html.P(id="proof-said", role="status"),
+            html.Img(id="proof-picture", alt=""),
+            html.P(
+                "Green: points that agree on one motion of the camera; red: points that do not; "
+                "dark: fixed to the vehicle; the yellow outline: the first frame in the second.",
+                className="note",
+            ),
+            command_line("discover bursts --explain FRAME_A FRAME_B"),
+        ],
+        id="proof-dialog",
+        className="proof-dialog",
+        **{"aria-label": "Proof"},
     )
 
 

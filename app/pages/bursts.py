@@ -6,7 +6,7 @@ from typing import Any
 
 import dash_mantine_components as dmc
 import pandas as pd
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from app import ids
@@ -15,9 +15,10 @@ from app.burst_verdicts import decide
 from app.data import Explorer
 from app.frames_data import FramesData, frames_data
 from app.leaks_panel import leaks_panel, leaks_rows
-from app.pages.burst_parts import card, nothing_open, opened_burst
-from app.parts import Query, command_line, empty_state, link, segmented, tool
+from app.pages.burst_parts import card, nothing_open, opened_burst, proof_dialog
+from app.parts import Query, empty_state, link, segmented, tool
 from app.stacks import SHOW, dive_frames, members, shown, stacks_of
+from app.verdicts import toast
 from discover.naming.burst_verdicts import Bursts
 
 LEAF_SIZE = 24  # stacks shown at once
@@ -45,7 +46,7 @@ def layout(explorer: Explorer, query: Query) -> Component:
             html.Div(_controls(query), className="bar"),
             html.Div(id=ids.BURSTS_CARDS, className="stacks"),
             leaks_panel(explorer),
-            _proof_dialog(),
+            proof_dialog(),
         ],
         className="page bursts-page",
     )
@@ -142,11 +143,13 @@ def _register_stacks(app: Dash, explorer: Explorer) -> None:
         opened: str | None, _event: int, moved: dict[str, Any] | None, place: dict[str, str]
     ) -> object:
         bursts, stacks = _now(data, place)
-        if bursts is None:
+        frames = None if bursts is None else dive_frames(data, bursts, place["dive"])
+        # At first the layout has drawn it, and a short dive needs no more where one zooms.
+        zoomed = set(ctx.triggered_prop_ids) == {f"{ids.BURSTS_LINE}.relayoutData"}
+        is_long = frames is not None and len(frames) > MOST_MARKS
+        if frames is None or not ctx.triggered or (zoomed and not is_long):
             return no_update
-        frames = dive_frames(data, bursts, place["dive"])
-        # A short dive is drawn whole: no need to draw what is in view anew.
-        view = _view(moved) if len(frames) > MOST_MARKS else None
+        view = _view(moved) if is_long else None
         return time_line(frames, stacks, opened=opened, view=view)
 
 
@@ -166,14 +169,8 @@ def _register_verdicts(app: Dash, explorer: Explorer) -> None:
         if verdict is None:  # the page was only just opened
             return no_update, no_update, no_update
         done = decide(explorer, {**verdict, **place, "seen": seen})
-        toast = {
-            "id": f"toast-{time.time_ns()}",
-            "action": "show",
-            "message": done.message,
-            "color": "red" if done.failed else "ocean",
-            "autoClose": 8000 if done.failed else 5000,
-        }
-        return explorer.labels.last_event_id(), [toast], done.opened or no_update
+        shown = toast(done.message, done.failed, time.time_ns() // 1_000_000)
+        return explorer.labels.last_event_id(), [shown], done.opened or no_update
 
 
 def _register_browser(app: Dash) -> None:
@@ -200,7 +197,7 @@ def _register_browser(app: Dash) -> None:
     )
     app.clientside_callback(
         ClientsideFunction("bursts", "dive"),
-        Output(ids.BURSTS_DIVE, "error"),
+        Output(ids.URL, "search", allow_duplicate=True),
         Input(ids.BURSTS_DIVE, "value"),
         State(ids.BURSTS_PLACE, "data"),
         prevent_initial_call=True,
@@ -266,7 +263,7 @@ def _controls(query: Query) -> list[Component]:
     leaf = query.get("leaf", "1")
     return [
         html.H2("Stacks"),
-        segmented(ids.BURSTS_SHOW, SHOW, query.get("show", "many")),
+        segmented(ids.BURSTS_SHOW, SHOW, query.get("show", "many"), "Which stacks"),
         html.Div(className="spring"),
         dmc.Pagination(
             id=ids.BURSTS_LEAF,
@@ -277,32 +274,6 @@ def _controls(query: Query) -> list[Component]:
             siblings=1,
         ),
     ]
-
-
-def _proof_dialog() -> Component:
-    return html.Dialog(
-        [
-            html.Div(
-                [
-                    html.H2("Why two frames are one scene"),
-                    html.Div(className="spring"),
-                    html.Button("Close", className="tool", id="proof-close"),
-                ],
-                className="bar",
-            ),
-            html.P(id="proof-said", role="status"),
-            html.Img(id="proof-picture", alt=""),
-            html.P(
-                "Green: points that agree on one motion of the camera; red: points that do not; "
-                "dark: fixed to the vehicle; the yellow outline: the first frame in the second.",
-                className="note",
-            ),
-            command_line("discover bursts --explain FRAME_A FRAME_B"),
-        ],
-        id="proof-dialog",
-        className="proof-dialog",
-        **{"aria-label": "Proof"},
-    )
 
 
 def _facts(stacks: pd.DataFrame) -> str:

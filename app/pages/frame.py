@@ -19,7 +19,8 @@ def layout(explorer: Explorer, query: Query) -> Component:
     """Return the page."""
     data = frames_data(explorer)
     runs = explorer.crops_runs()
-    run = runs[0] if runs else None
+    latest = runs[0] if runs else None
+    run = query["run"] if query.get("run") in runs else latest  # that of a crop, or of clusters
     frame_id = query.get("frame") or _frame_of_crop(data, run, query.get("crop"))
     row = data.frame(frame_id) if frame_id else None
     if frame_id is None or row is None:

@@ -13,6 +13,7 @@ from app.data import Explorer
 from app.frame_images import colours_of, size_of
 from app.frames_data import FramesData, frames_data
 from app.parts import link, name_badge
+from app.state import group_text
 from classify.images import ImageError
 
 _SIZES = (640, 960, 1280, 1920)
@@ -235,9 +236,10 @@ def _clusters(explorer: Explorer, run: str, crops: pd.DataFrame) -> dict[str, Co
             continue
         rows = explorer.crops(of_class)
         rows = rows[rows["crop_id"].isin(own["crop_id"].tolist())]
-        for crop, cluster in zip(rows["crop_id"], rows["cluster"], strict=True):
-            words = "noise" if cluster < 0 else f"cluster {cluster}"
-            href = link("/cluster", run=of_class.name, cluster=int(cluster), crop=crop)
+        for crop, number in zip(rows["crop_id"], rows["group"], strict=True):
+            group = group_text(int(number))
+            words = "noise" if group == "-1" else f"cluster {group}"
+            href = link("/cluster", run=of_class.name, group=group)
             found[str(crop)] = dcc.Link(f"{words} \u203a", href=href, className="quiet-link")
     return found
 
