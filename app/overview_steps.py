@@ -13,6 +13,7 @@ from app.survey_data import burst_counts, latest_head, waiting_suggestions
 _FEWEST = 3  # names of a kind, from which on a head can learn it
 _KINDS = 2  # that a head tells apart, at least
 NOISE = -1  # the group of what is in none
+_REST = 30  # crops without a name, from which on another clustering may find kinds
 _MORE = 1.2  # times as many names as a head was taught make it worth another
 
 
@@ -95,12 +96,22 @@ def _unnamed(explorer: Explorer, run: ClassRun) -> Step | None:
     groups = crops[crops["group"] != NOISE].groupby("group")["label"].agg(["size", "count"])
     left = groups.loc[groups["count"] == 0, "size"]  # no name, and no mark either
     if left.empty:
-        return None
+        return _rest(run.class_name, int(crops["label"].isna().sum()))
     text = (
         f"Name {count(len(left), 'cluster')} of {run.class_name}; "
         f"the largest holds {count(int(left.max()), 'crop')}"
     )
     return Step(text, (Action("Open the queue", href=link("/queue", run=run.name)),))
+
+
+def _rest(class_name: str, unnamed: int) -> Step | None:
+    """Return the step for what no cluster held, where there is enough of it for another look."""
+    if unnamed < _REST:
+        return None
+    job = {"command": "cluster", "class": class_name, "unnamed": True}
+    text = f"Look for kinds among {count(unnamed, 'crop')} of {class_name} that have no name yet"
+    command = f"discover cluster --class {class_name} --unnamed"
+    return Step(text, (Action("Cluster the rest", job),), command)
 
 
 def _of_names(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
@@ -125,8 +136,9 @@ def _of_names(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
         text = f"Look at {count(waiting, 'suggestion')} of the head: none counts until you take it"
         found.append(Step(text, (Action("Open the queue", href=link("/queue", run=run.name)),)))
     text = f"Take {count(len(human), 'named crop')} along; more formats are under Subcategories"
-    action = Action("Export as CSV", {"command": "export", "format": "csv"})
-    found.append(Step(text, (action,), "discover export csv --out labels.csv"))
+    taken = [Action("Export as CSV", {"command": "export", "format": "csv"})]
+    taken += [Action(f"Report on {name}", {"command": "report", "class": name}) for name in runs]
+    found.append(Step(text, tuple(taken), "discover export csv --out labels.csv"))
     return found
 
 

@@ -80,14 +80,31 @@ def test_names_lead_to_learning_suggestions_and_export(explorer: Explorer) -> No
     ids = [crop for table in crops for crop in table["crop_id"]]
     explorer.labels.name(ids[:40], "can", annotator="mara")
     explorer.labels.name(ids[40:], "bag", annotator="mara")
-    assert labels(left(explorer)) == ["Learn the kinds", "Export as CSV"]
+    last = ["Export as CSV", "Report on waste", "Report on fauna"]
+    assert labels(left(explorer)) == ["Learn the kinds", *last]
     explorer.labels.undo(annotator="mara")
     explorer.labels.name(ids[40:45], "bag", annotator="mara")
     add_suggestions(explorer.survey, ids[45:60])
-    assert labels(left(explorer))[-3:] == ["Learn the kinds", "Open the queue", "Export as CSV"]
+    assert labels(left(explorer))[-5:] == ["Learn the kinds", "Open the queue", *last]
     assert "Look at 15 suggestions" in left(explorer)[-2].text
     explorer.labels.name(ids[45:], "can", annotator="mara")
     assert survey_data.waiting_suggestions(explorer.survey) == 0
+
+
+def test_what_no_cluster_held_is_clustered_again(
+    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_bursts(explorer.survey)
+    for run in explorer.class_runs():
+        crops = explorer.crops(run)
+        held = crops.loc[crops["cluster"] >= 0, "crop_id"]
+        explorer.labels.name(held, "thing", annotator="mara")
+    assert "Cluster the rest" not in labels(left(explorer))  # a handful is not worth it
+    monkeypatch.setattr("app.overview_steps._REST", 3)
+    rest = next(step for step in left(explorer) if "no name yet" in step.text)
+    assert rest.command in {f"discover cluster --class {c} --unnamed" for c in ("waste", "fauna")}
+    assert rest.actions[0].job is not None
+    assert task_of(rest.actions[0].job, explorer).tokens[2] == "--unnamed"
 
 
 def test_every_button_asks_for_a_job_that_may_start(tmp_path: Path, explorer: Explorer) -> None:
@@ -119,10 +136,20 @@ def test_every_crop_is_counted_once_by_dive_and_by_depth(explorer: Explorer) -> 
     rows = survey_data.classes_by_depth(explorer, span)
     assert rows["crops"].sum() == total
     assert rows["value"].nunique() <= survey_data.MOST_BINS
+    by_dive = overview.figure(explorer, "dive")
+    assert sum(sum(trace.x) for trace in by_dive.data) == total
     figure = overview.figure(explorer, "depth")
     assert sum(sum(trace.x) for trace in figure.data) == total
     assert figure.layout.yaxis.autorange == "reversed"  # the surface is above
     assert overview.figure(explorer, "time") == overview.figure(explorer, "dive")
+
+
+def test_only_the_richest_dives_have_a_bar() -> None:
+    dives = [f"d{n}" for n in range(40)]
+    rows = pd.DataFrame({"dive": dives, "class": "waste", "crops": range(1, 41)})
+    (trace,) = figures_survey.classes_by_dive(rows).data
+    assert len(trace.y) == figures_survey.MOST_DIVES
+    assert "d39" in trace.y
 
 
 def test_times_are_counted_in_steps_that_fit(explorer: Explorer) -> None:

@@ -5,7 +5,7 @@ import pytest
 from plotly.utils import PlotlyJSONEncoder
 
 from app.data import Explorer
-from app.pages import PAGES, overview
+from app.pages import PAGES
 from app.verdicts import decide, describe
 from discover import annotate
 from discover.annotate import Verdict
@@ -31,28 +31,6 @@ def test_an_empty_page_says_what_to_run(tmp_path: Path, page: str) -> None:
     assert "discover embed" in _text(bare, page)
     unclustered = Explorer(build(tmp_path / "b", clusters=False))
     assert "discover cluster --class" in _text(unclustered, page)
-
-
-def test_the_overview_leads_from_step_to_step(tmp_path: Path, explorer: Explorer) -> None:
-    bare = Explorer(build(tmp_path / "a", crops=False))
-    assert [s.command for s in overview.steps(bare, {})] == ["discover embed"]
-    unclustered = Explorer(build(tmp_path / "b", clusters=False))
-    commands = [s.command for s in overview.steps(unclustered, {})]
-    assert commands == ["discover cluster --class fauna", "discover cluster --class waste"]
-    runs = {run.class_name: run for run in explorer.class_runs()}
-    left = overview.steps(explorer, runs)
-    assert [s.command for s in left] == [None, None]
-    assert "Name 3 clusters of waste" in left[0].text
-    for run in runs.values():
-        explorer.labels.name(explorer.crops(run)["crop_id"], "x", annotator="mara")
-    assert overview.steps(explorer, runs) == []
-
-
-def test_an_empty_survey_says_how_to_add_frames(tmp_path: Path) -> None:
-    from discover.survey import open_survey
-
-    explorer = Explorer(open_survey(tmp_path / "new", create=True))
-    assert "discover add FOLDER" in _text(explorer, "/")
 
 
 def test_a_verdict_and_its_undo(explorer: Explorer) -> None:
