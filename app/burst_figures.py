@@ -1,5 +1,7 @@
 """The time line of a dive: its frames, its bursts, its depth, in a payload that stays small."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -11,7 +13,7 @@ from app import palette
 MOST_MARKS = 3000  # frames that are drawn one by one; of more, their numbers are
 _BINS = 400
 Rows = npt.NDArray[np.intp]
-_BURST, _ACCEPTED, _OPEN, _KEY = palette.COLOURS[4], palette.COLOURS[2], "#d55e00", "#e69f00"
+BURST, ACCEPTED, OPEN, KEY = palette.COLOURS[4], palette.COLOURS[2], "#d55e00", "#e69f00"
 
 
 def time_line(
@@ -74,14 +76,14 @@ def _add_bursts(
         several = several[(several["last"] >= rows[0]) & (several["first"] <= rows[-1])]
     start, end = (x.iloc[several[c]].reset_index(drop=True) for c in ("first", "last"))
     least = _step(x) * 0.5  # a frame alone has a width too
-    colour = np.where(several["accepted"], _ACCEPTED, _BURST)
-    colour = np.where(several.index == opened, _OPEN, colour)
+    colour = np.where(several["accepted"], ACCEPTED, BURST)
+    colour = np.where(several.index == opened, OPEN, colour)
     said = np.where(several["accepted"], "accepted", "not checked")
     width = (end - start) + least
     figure.add_trace(
         go.Bar(
             base=list(_plain(start - least / 2)),
-            x=(width / pd.Timedelta(milliseconds=1) if is_time else width).tolist(),
+            x=(width.dt.total_seconds() * 1000 if is_time else width).tolist(),
             y=["bursts"] * len(several),
             orientation="h",
             width=0.8,
@@ -102,7 +104,7 @@ def _add_frames(
     index, burst = frames["index"].to_numpy()[rows], frames["burst_id"].to_numpy()[rows]
     for own, what, mark in (
         (~keyframe, "frame", {"color": palette.NOISE, "size": 7, "symbol": "line-ns-open"}),
-        (keyframe, "keyframe", {"color": _KEY, "size": 8, "symbol": "diamond"}),
+        (keyframe, "keyframe", {"color": KEY, "size": 8, "symbol": "diamond"}),
     ):
         figure.add_trace(
             go.Scattergl(
@@ -132,7 +134,7 @@ def _add_numbers(figure: go.Figure, x: pd.Series, frames: pd.DataFrame, rows: Ro
             x=list(_plain(x.iloc[found["row"]])),
             y=(found["frames"] / found["bursts"].clip(lower=1)).round(2).tolist(),
             mode="lines",
-            line={"color": _BURST, "width": 1.5, "shape": "hv"},
+            line={"color": BURST, "width": 1.5, "shape": "hv"},
             fill="tozeroy",
             customdata=found[["burst", "frames", "bursts"]].to_numpy().tolist(),
             hovertemplate=hover,
@@ -189,7 +191,7 @@ def _laid_out(figure: go.Figure, is_time: bool, has_depth: bool, one_by_one: boo
     return figure
 
 
-def _step(x: pd.Series) -> object:
+def _step(x: pd.Series) -> Any:  # noqa: ANN401 - as what is on the axis
     """Return the usual distance of neighbours on the axis."""
     apart = x.diff().dropna()
     apart = apart[apart > apart.iloc[0] * 0] if len(apart) else apart

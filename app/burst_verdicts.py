@@ -104,7 +104,7 @@ def _next(explorer: Explorer, verdict: dict[str, Any]) -> str | None:
     stacks = stacks_of(dive_frames(data, bursts, str(verdict["dive"])), bursts)
     if verdict["burst"] not in stacks.index:
         return None
-    after = stacks.iloc[int(stacks.index.get_loc(verdict["burst"])) + 1 :]
+    after = stacks.iloc[stacks.index.tolist().index(verdict["burst"]) + 1 :]
     left = after[(after["frames"] > 1) & ~after["accepted"]]
     return str(left.index[0]) if len(left) else None
 

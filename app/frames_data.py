@@ -119,7 +119,10 @@ class FramesData:
         shards = self.survey.table("crops", run).read(_HEAT, units=units)
         found = shards.filter(pc.field("crop_id").isin(rows["crop_id"].tolist()))
         drawn = {row["crop_id"]: row for row in found.to_pylist()}
-        return [{**row, **drawn[row["crop_id"]]} for row in rows.to_dict("records")]
+        return [
+            {str(name): value for name, value in row.items()} | drawn[row["crop_id"]]
+            for row in rows.to_dict("records")
+        ]
 
     def frame_of(self, run: str, crop_id: str) -> str | None:
         """Return the frame that a crop was cut from."""

@@ -1,5 +1,6 @@
 """Proven pairs that a split of the survey's frames puts on both sides, in a table."""
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -100,7 +101,7 @@ def _table(explorer: Explorer, found: Leaks) -> Component:
     )
 
 
-def _look(row: dict[str, object], frames: list[str | None]) -> Component | None:
+def _look(row: Mapping[Hashable, object], frames: list[str | None]) -> Component | None:
     if None in frames:
         return None
     return html.Button(

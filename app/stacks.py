@@ -73,7 +73,7 @@ def beside(stacks: pd.DataFrame, burst: str, step: int) -> str | None:
     """Return the burst `step` places after one in its dive, None where there is none."""
     if burst not in stacks.index:
         return None
-    at = int(stacks.index.get_loc(burst)) + step
+    at = stacks.index.tolist().index(burst) + step
     return str(stacks.index[at]) if 0 <= at < len(stacks) else None
 
 

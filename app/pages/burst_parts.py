@@ -6,6 +6,8 @@ import pandas as pd
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from app import ids
+from app.burst_figures import ACCEPTED, BURST, KEY, OPEN, time_line
 from app.parts import command_line, link
 
 FAN = 5  # frames beneath the keyframe of a card
@@ -51,6 +53,18 @@ def card(burst: str, frames: pd.DataFrame, *, accepted: bool, opened: bool) -> C
     )
 
 
+def line(frames: pd.DataFrame, stacks: pd.DataFrame, opened: str | None) -> Component:
+    """Show the time line of a dive; arguments as of `app.burst_figures.time_line`."""
+    graph = dcc.Graph(
+        id=ids.BURSTS_LINE,
+        figure=time_line(frames, stacks, opened=opened),
+        config={"displayModeBar": False},
+        className="burst-line-graph",
+    )
+    label = "Time line: each mark a frame, each bar a burst; the stacks below are the same bursts"
+    return html.Section([_legend(), graph], className="panel burst-line", **{"aria-label": label})
+
+
 def nothing_open(
     text: str = "Open a stack to see all its frames, each with its proof.",
 ) -> Component:
@@ -71,7 +85,7 @@ def opened_burst(
     """
     key = str(frames["frame_id"].iat[0])
     rows = frames.iloc[:MOST].itertuples()
-    tiles = [_tile(row, key, proofs.get(row.frame_id)) for row in rows]
+    tiles = [_tile(row, key, proofs.get(str(row.frame_id))) for row in rows]
     state = "accepted by a person" if accepted else "not checked"
     left_out = len(frames) - len(tiles)
     return html.Div(
@@ -122,6 +136,16 @@ def proof_dialog() -> Component:
         className="proof-dialog",
         **{"aria-label": "Proof"},
     )
+
+
+def _legend() -> Component:
+    """Say what the marks and bars of the time line are."""
+    kinds = ((KEY, "keyframe"), (BURST, "burst"), (ACCEPTED, "accepted"), (OPEN, "open"))
+    marks = [
+        html.Span([html.Span(className="class-dot", style={"--class": colour}), words])
+        for colour, words in kinds
+    ]
+    return html.Div([*marks, "drag to zoom, double-click to see all"], className="line-legend note")
 
 
 def _button(words: str, key: str, do: str) -> Component:

@@ -15,7 +15,13 @@ from app.burst_verdicts import decide
 from app.data import Explorer
 from app.frames_data import FramesData, frames_data
 from app.leaks_panel import leaks_panel, leaks_rows
-from app.pages.burst_parts import card, nothing_open, opened_burst, proof_dialog
+from app.pages.burst_parts import (
+    card,
+    line,
+    nothing_open,
+    opened_burst,
+    proof_dialog,
+)
 from app.parts import Query, empty_state, link, segmented, tool
 from app.stacks import SHOW, dive_frames, members, shown, stacks_of
 from app.verdicts import toast
@@ -41,7 +47,7 @@ def layout(explorer: Explorer, query: Query) -> Component:
             dcc.Store(id=ids.BURSTS_OPEN, data=burst),
             *(dcc.Store(id=i) for i in (ids.BURSTS_VERDICT, ids.BURSTS_ADDRESS, ids.BURSTS_DRAWN)),
             html.Div(_heading(dive, dives), className="bar"),
-            _line(frames, stacks_of(frames, bursts), burst),
+            line(frames, stacks_of(frames, bursts), burst),
             html.Section(id=ids.BURSTS_OPENED, className="panel burst-open"),
             html.Div(_controls(query), className="bar"),
             html.Div(id=ids.BURSTS_CARDS, className="stacks"),
@@ -139,7 +145,7 @@ def _register_stacks(app: Dash, explorer: Explorer) -> None:
         State(ids.BURSTS_PLACE, "data"),
         prevent_initial_call=True,
     )
-    def line(
+    def redraw(
         opened: str | None, _event: int, moved: dict[str, Any] | None, place: dict[str, str]
     ) -> object:
         bursts, stacks = _now(data, place)
@@ -246,17 +252,6 @@ def _heading(dive: str, dives: list[str]) -> list[Component]:
         tool("Undo", "Ctrl Z", "undo"),
         tool("Redo", "Ctrl Y", "redo"),
     ]
-
-
-def _line(frames: pd.DataFrame, stacks: pd.DataFrame, opened: str | None) -> Component:
-    graph = dcc.Graph(
-        id=ids.BURSTS_LINE,
-        figure=time_line(frames, stacks, opened=opened),
-        config={"displaylogo": False, "scrollZoom": True, "displayModeBar": False},
-        className="burst-line-graph",
-    )
-    label = "Time line: each mark a frame, each bar a burst; the stacks below are the same bursts"
-    return html.Section(graph, className="panel burst-line", **{"aria-label": label})
 
 
 def _controls(query: Query) -> list[Component]:

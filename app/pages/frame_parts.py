@@ -207,7 +207,7 @@ def _crops(
                         html.Div(
                             [
                                 html.Span(
-                                    className="swatch", style={"--class": colours[row["class"]]}
+                                    className="class-dot", style={"--class": colours[row["class"]]}
                                 ),
                                 html.Span(row["class"], className="strong"),
                                 html.Span(f"{row['score']:.2f}", className="note numbers"),

@@ -51,6 +51,13 @@ def test_look_through_a_dive_and_mend_its_bursts(
     frames.nth(1).click()
     frames.nth(2).click(modifiers=["Shift"])
     expect(page.locator("#burst-selected")).to_have_text("2 selected")
+    page.keyboard.press("Escape")
+    expect(page.locator("#burst-selected")).to_be_empty()
+    frames.nth(1).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    expect(page.locator("#burst-selected")).to_have_text("2 selected")
     page.keyboard.press("s")
     expect(page.get_by_text("Split off 2 of 3 frames")).to_be_visible()
     expect(frames).to_have_count(1)
@@ -73,12 +80,15 @@ def test_look_through_a_dive_and_mend_its_bursts(
     expect(stacks).to_have_count(3)
 
 
-def test_the_dive_is_chosen_and_a_bar_opens_its_burst(page: Page) -> None:
+def test_the_dive_is_chosen_and_a_bar_opens_its_burst(page: Page, survey: Survey) -> None:
+    frames = survey.frames.read(["frame_id", "dive", "index"]).to_pandas()
+    first = frames.query("dive == 'dive-3' and index < 3")["frame_id"].min()  # names its burst
     page.goto("/bursts")
     expect(page.locator(".stack")).to_have_count(5)
     page.get_by_role("textbox", name="Dive").click()
     page.get_by_role("option", name="dive-3").click()
     expect(page).to_have_url(re.compile("dive=dive-3"))
+    expect(page.locator(".stack").first).to_have_attribute("data-burst", first)
     bars = page.locator("#bursts-line .bars .point path")
     expect(bars).to_have_count(5)
     box = bars.nth(2).bounding_box()
