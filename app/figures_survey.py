@@ -133,9 +133,10 @@ def confusion(kinds: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figur
         _bare(),
         height=max(220, 130 + 30 * len(names)),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        xaxis={"title": {"text": "the head says"}, "automargin": True, "type": "category"},
+        xaxis={**_axis("the head says"), "showgrid": False, "automargin": True, "type": "category"},
         yaxis={
-            "title": {"text": "people say"},
+            **_axis("people say"),
+            "showgrid": False,
             "automargin": True,
             "autorange": "reversed",
             "type": "category",

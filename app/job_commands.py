@@ -18,6 +18,12 @@ from discover.export import FORMATS
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # of a file or folder: no path
 _WINDOW = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?s|[0-9]{1,6}")
 
+EXPORTS = {  # the formats as their makers write them
+    "csv": "CSV", "parquet": "Parquet", "coco": "COCO", "yolo": "YOLO", "ifdo": "iFDO",
+    "biigle": "BIIGLE", "coralnet": "CoralNet", "fathomnet": "FathomNet",
+    "darwin-core": "Darwin Core", "folders": "Folders",
+}  # fmt: skip
+
 Request = Mapping[str, Any]
 
 
@@ -140,7 +146,7 @@ def _export(request: Request, explorer: Explorer) -> Task:
             raise JobError(f"export: encounters is for darwin-core, not for {name}")
         tokens += ("--encounters",)
     file = _name("export", request, name) + FORMATS[name].ending
-    return Task(f"Export as {name}", tokens, _new(explorer.survey.root / "exports" / file))
+    return Task(f"Export as {EXPORTS[name]}", tokens, _new(explorer.survey.root / "exports" / file))
 
 
 def _report(request: Request, explorer: Explorer) -> Task:

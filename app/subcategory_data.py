@@ -24,8 +24,7 @@ def tree_rows(explorer: Explorer) -> list[dict[str, Any]]:
     tree = explorer.labels.tree()
     decided = explorer.labels.decided()
     decided = decided[decided["subcategory"].notna()]
-    dives = _dives(explorer, decided["crop_id"])
-    decided = decided.assign(dive=decided["crop_id"].map(dives))
+    decided = decided.assign(dive=_dives(explorer, decided["crop_id"]))
     counts = _with_those_below(tree, decided)
     own = decided["subcategory"].value_counts()
     last = decided.sort_values("time_utc", kind="stable").drop_duplicates(
@@ -83,16 +82,14 @@ def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.iloc[::-1].iloc[::step].iloc[::-1]
 
 
-def _dives(explorer: Explorer, crop_ids: pd.Series) -> dict[str, object]:
+def _dives(explorer: Explorer, crop_ids: pd.Series) -> pd.Series:
     """Return the dive of each crop, from whichever run cut it."""
-    found: dict[str, object] = {}
+    found = pd.Series(None, index=crop_ids.index, dtype=object)
     for run in explorer.crops_runs():
-        missing = [crop for crop in crop_ids if crop not in found]
-        if not missing:
+        missing = found.isna()
+        if not missing.any():
             break
-        boxes = explorer.boxes(run)
-        here = boxes.loc[boxes.index.intersection(missing), "dive"]
-        found |= dict(zip(here.index, here, strict=True))
+        found[missing] = crop_ids[missing].map(explorer.boxes(run)["dive"])
     return found
 
 

@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from app import figures_survey, ids
 from app.data import Explorer
+from app.job_commands import EXPORTS
 from app.job_parts import job_button, made
 from app.jobs import DONE, Job
 from app.parts import empty_state
@@ -20,11 +21,6 @@ from app.verdicts import describe
 from discover.export import FORMATS
 from discover.labels import Event
 
-_LABELS = {
-    "csv": "CSV", "parquet": "Parquet", "coco": "COCO", "yolo": "YOLO", "ifdo": "iFDO",
-    "biigle": "BIIGLE", "coralnet": "CoralNet", "fathomnet": "FathomNet",
-    "darwin-core": "Darwin Core", "folders": "Folders",
-}  # fmt: skip
 _MOST_FINISHED = 8  # exports listed
 _ROW, _HEAD, _HIGH = 38, 34, 566  # pixels: a row, the header, the tallest grid
 _NOTHING = "No names yet: open the queue, and press N on a cluster."
@@ -163,7 +159,7 @@ def exports(jobs: list[Job]) -> Component:
     rows = [
         html.Tr(
             [
-                html.Td(_LABELS[name], className="strong"),
+                html.Td(EXPORTS[name], className="strong"),
                 html.Td(one.what, className="note"),
                 html.Td(job_button("Export", {"command": "export", "format": name})),
             ],

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -35,7 +36,7 @@ def count_crops(survey: Survey) -> int:
     return sum(_rows(file) for file in (survey.root / "crops").glob("*/*.parquet"))
 
 
-def spans(explorer: Explorer) -> dict[str, tuple[object, object]]:
+def spans(explorer: Explorer) -> dict[str, tuple[Any, Any]]:
     """Return from where to where the crops of the latest run go: of `depth` and `time`, if known.
 
     Depth in metres, time as UTC without a zone.

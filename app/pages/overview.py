@@ -63,9 +63,10 @@ def register(app: Dash, explorer: Explorer) -> None:
     @app.callback(
         Output(ids.OVERVIEW_STEPS, "children"),
         Input(ids.EVENT, "data"),
+        Input(ids.JOBS_SEEN, "data"),
         prevent_initial_call=True,
     )
-    def renew(_event: int) -> Component:
+    def renew(_event: int, _seen: object) -> Component:
         return _steps(explorer, _latest(explorer))
 
     app.clientside_callback(

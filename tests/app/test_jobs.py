@@ -1,18 +1,24 @@
+import io
 import json
 import os
 import signal
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from app import job_files
 from app import jobs as jobs_module
 from app.data import Explorer
-from app.job_commands import JobError, task_of
+from app.job_commands import EXPORTS, JobError, task_of
 from app.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
+from classify.runs import start_run
+from discover.export import FORMATS
 from tests.app.survey_on_disk import RUNS, build
 
 # Stands in for `discover`: says how far it is, and goes on until it is told what to do.
@@ -162,9 +168,39 @@ def test_options_stand_as_the_command_line_has_them(explorer: Explorer) -> None:
     assert (learn.tokens, learn.out) == (("learn", "--class=fauna"), (root / "heads/h").resolve())
     dwc = {"command": "export", "format": "darwin-core", "encounters": True, "name": "o"}
     assert task_of(dwc, explorer).out == (root / "exports/o.zip").resolve()
+    start_run(root / "runs/e", command="classify train elements", config={}).complete(counts={})
+    embed = task_of({"command": "embed", "model": "e"}, explorer)
+    assert embed.tokens == ("embed", f"--model={(root / 'runs/e').resolve()}")
     (root / "heads/h").mkdir(parents=True)
     with pytest.raises(JobError, match="'h' is taken in heads"):
         task_of({"command": "learn", "name": "h"}, explorer)
+
+
+def test_every_format_has_its_name() -> None:
+    assert EXPORTS.keys() == FORMATS.keys()
+
+
+def test_what_a_job_made_is_served_by_its_id_alone(jobs: Jobs, explorer: Explorer) -> None:
+    server = Flask("files")
+    job_files.serve(server, jobs)
+    client = server.test_client()
+    running = jobs.start({"command": "export", "format": "folders", "name": "a"}, by="mara")
+    assert client.get(f"/job/{running.id}/download").status_code == 404  # not finished
+    done = tell(jobs, running, "go")
+    output = jobs.folder / done.id / "output"
+    folder = explorer.survey.root / "exports/a"
+    output.write_text(json.dumps({"out": str(folder)}))
+    assert client.get(f"/job/{done.id}/download").status_code == 404  # was moved away since
+    (folder / "can").mkdir(parents=True)
+    (folder / "can/1.jpg").write_bytes(b"jpeg")
+    answer = client.get(f"/job/{done.id}/download")
+    assert "a.zip" in answer.headers["Content-Disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as packed:
+        assert packed.read("a/can/1.jpg") == b"jpeg"
+    assert client.get(f"/job/{done.id}/report").status_code == 404  # it is no report
+    assert client.get("/job/..%2F..%2Flabels/download").status_code == 404
+    output.write_text(json.dumps({"out": "/etc/hostname"}))  # nothing outside of the survey
+    assert client.get(f"/job/{done.id}/download").status_code == 404
 
 
 def test_the_real_command_writes_an_export(explorer: Explorer) -> None:
