@@ -6,10 +6,12 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from flask import Flask, Response, abort, request
 from PIL import Image
 
@@ -154,12 +156,10 @@ def heat(explorer: Explorer, run: str, frame_id: str, class_name: str) -> Pictur
         raise UnknownFrame(f"frame {frame_id!r} has no heat map of class {class_name!r}")
 
     def draw() -> bytes:
-        # Each crop of a class holds the same map, that of the whole frame.
-        row, (width, height) = with_heat[0], size_of(data, frame_id)
-        cells = np.frombuffer(row["heat"], np.uint8).reshape(row["heat_rows"], row["heat_cols"])
+        width, height = size_of(data, frame_id)
         scale = _HEAT / max(width, height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        grey = cv2.resize(cells, size, interpolation=cv2.INTER_CUBIC)
+        grey = np.maximum.reduce([_spread(row, size) for row in with_heat])
         coloured = cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)
         layer = cv2.merge([*cv2.split(coloured), np.clip(grey * 1.6, 0, 255).astype(np.uint8)])
         return bytes(cv2.imencode(".png", layer)[1])
@@ -242,7 +242,13 @@ def _fitted(data: FramesData, path: str, size: int) -> Pixels:
     return resize(frame.pixels, width, height)
 
 
-def _outline(row: dict[str, object], width: int, height: int) -> str:
+def _spread(row: dict[str, Any], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return the heat map that a crop holds of its whole frame, enlarged to (width, height)."""
+    cells = np.frombuffer(row["heat"], np.uint8).reshape(row["heat_rows"], row["heat_cols"])
+    return np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _outline(row: dict[str, Any], width: int, height: int) -> str:
     """Return the outline of a crop's mask, else of its box, as an SVG path."""
     x, y, w, h = (int(str(row[side])) for side in "xywh")
     if row["mask"] is None:

@@ -55,11 +55,12 @@ def card(burst: str, frames: pd.DataFrame, *, accepted: bool, opened: bool) -> C
 
 def line(frames: pd.DataFrame, stacks: pd.DataFrame, opened: str | None) -> Component:
     """Show the time line of a dive; arguments as of `app.burst_figures.time_line`."""
+    deep = bool(frames["depth_m"].notna().any())
     graph = dcc.Graph(
         id=ids.BURSTS_LINE,
         figure=time_line(frames, stacks, opened=opened),
         config={"displayModeBar": False},
-        className="burst-line-graph",
+        className="burst-line-graph deep" if deep else "burst-line-graph",
     )
     label = "Time line: each mark a frame, each bar a burst; the stacks below are the same bursts"
     return html.Section([_legend(), graph], className="panel burst-line", **{"aria-label": label})

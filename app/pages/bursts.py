@@ -14,6 +14,7 @@ from app.burst_figures import MOST_MARKS, time_line
 from app.burst_verdicts import decide
 from app.data import Explorer
 from app.frames_data import FramesData, frames_data
+from app.job_parts import job_button
 from app.leaks_panel import leaks_panel, leaks_rows
 from app.pages.burst_parts import (
     card,
@@ -67,9 +68,7 @@ def no_bursts(explorer: Explorer) -> Component:
     return html.Div(
         [
             empty_state("No bursts yet", text, "discover bursts"),
-            html.Button(
-                "Find the bursts", className="tool primary", **{"data-job": '{"command": "bursts"}'}
-            ),
+            job_button("Find the bursts", {"command": "bursts"}, primary=True),
         ],
         className="burst-none",
     )

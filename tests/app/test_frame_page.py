@@ -173,7 +173,7 @@ def test_the_heat_map_is_bright_on_its_object_and_clear_elsewhere(
 ) -> None:
     frame = _frame(data)
     rows = [r for r in data.masks_and_heats(EMBED_RUN, frame) if r["heat"] is not None]
-    row = rows[0]
+    row = max(rows, key=lambda r: r["w"] * r["h"])
     layer = _pixels(client.get(f"/frame-heat/{EMBED_RUN}/{frame}?class={row['class']}").data)
     scale = layer.shape[1] / WIDTH
     middle = layer[
