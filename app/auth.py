@@ -54,6 +54,10 @@ class User:
         return self.role == "admin"
 
 
+# Dash lays out the page at the first request, whoever sent it, before that is turned away.
+_STRANGER = User("nobody", "viewer")
+
+
 class RoleError(LabelError):
     """A verdict of somebody who may only look."""
 
@@ -65,7 +69,7 @@ def current_user(explorer: Explorer) -> User:
     """
     if not has_request_context() or ACCESS not in current_app.extensions:
         return User(explorer.annotator, "admin")
-    user: User = g.user  # set before every request that is answered
+    user: User = g.get("user", _STRANGER)
     return user
 
 

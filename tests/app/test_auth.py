@@ -203,6 +203,12 @@ def test_a_stranger_gets_nothing(guest: FlaskClient, address: str) -> None:
     assert guest.post(address, json={}).status_code == 401
 
 
+def test_a_stranger_is_nobody_and_may_nothing(shared: Dash, explorer: Explorer) -> None:
+    with shared.server.test_request_context():
+        user = current_user(explorer)
+    assert (user.name, user.may_label, user.may_run) == ("nobody", False, False)
+
+
 def test_the_sign_in_loads_its_style_and_nothing_else(guest: FlaskClient) -> None:
     page = guest.get("/login")
     assert page.headers["Content-Security-Policy"].startswith(

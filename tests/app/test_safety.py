@@ -11,7 +11,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ def _served(app: Dash) -> Iterator[int]:
         yield server.effective_port
     finally:
         # In the thread that waits on the sockets, which must not be closed under it.
-        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+        with suppress(OSError):  # it may be awake already, and done
+            server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
         thread.join()
         server.task_dispatcher.shutdown()
 
@@ -371,7 +372,7 @@ def test_twenty_annotators_at_once_lose_nothing(team: Dash, explorer: Explorer) 
     each = 3
     shares = {who: crops[n * each : (n + 1) * each] for n, who in enumerate(PEOPLE)}
     assert len(crops) >= each * len(PEOPLE)
-    start = threading.Barrier(len(PEOPLE) + 1)
+    start = threading.Barrier(len(PEOPLE) + 1, timeout=60)
 
     def label(who: str) -> list[int]:
         browser = _Browser(port).sign_in(who)
@@ -404,7 +405,7 @@ def test_of_twenty_who_name_one_crop_one_does_and_the_others_hear_of_it(
     team: Dash, explorer: Explorer
 ) -> None:
     crop = _crops(explorer)[0]
-    start = threading.Barrier(len(PEOPLE))
+    start = threading.Barrier(len(PEOPLE), timeout=60)
 
     def label(who: str) -> str:
         browser = _Browser(port).sign_in(who)
