@@ -205,8 +205,14 @@ def _proof(row: Any, key: str, proof: dict[str, Any] | None) -> Component:  # no
 def _merge_bar() -> list[Component]:
     return [
         html.Span("Merge this burst into", className="strong"),
-        html.Button(["the one before", html.Kbd("←")], className="tool", **{"data-into": "before"}),
-        html.Button(["the one after", html.Kbd("→")], className="tool", **{"data-into": "after"}),
+        html.Button(
+            ["the one before it in time", html.Kbd("←")],
+            className="tool",
+            **{"data-into": "before"},
+        ),
+        html.Button(
+            ["the one after it", html.Kbd("→")], className="tool", **{"data-into": "after"}
+        ),
         html.Span(["or click a stack · ", html.Kbd("Esc"), " leaves"], className="note"),
     ]
 

@@ -10,12 +10,14 @@ from flask.testing import FlaskClient
 from plotly.utils import PlotlyJSONEncoder
 
 from app import burst_figures, proofs, stacks
+from app.auth import User
 from app.burst_verdicts import decide
 from app.data import Explorer
 from app.frames_data import FramesData, frames_data
 from app.leaks_panel import leaks_panel, leaks_rows, split_file
 from app.pages import bursts as page
 from app.pages.burst_parts import card, opened_burst
+from app.verdicts import describe
 from discover.listed import write_table
 from discover.naming.burst_verdicts import Bursts
 from discover.survey import Survey, open_survey
@@ -128,6 +130,28 @@ def test_what_cannot_be_is_said_and_nothing_is_written(
         assert done.failed
         assert said in done.message
     assert explorer.labels.last_event_id() == 0
+
+
+def test_who_may_only_look_decides_nothing(
+    data: FramesData, explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = User("ana", "viewer")
+    monkeypatch.setattr("app.burst_verdicts.current_user", lambda _explorer: viewer)
+    done = _say(explorer, "accept", _now(data)[1].index[0])
+    assert done.failed
+    assert "ana may look, not decide" in done.message
+    assert explorer.labels.last_event_id() == 0
+
+
+def test_the_history_tells_what_was_done_to_bursts(data: FramesData, explorer: Explorer) -> None:
+    _, table = _now(data)
+    _say(explorer, "accept", table.index[0])
+    _say(explorer, "merge", table.index[1], into="after")
+    told = [describe(event) for event in explorer.labels.history()]
+    assert told == [
+        "merge bursts \u201c3 frames into one of 3 frames\u201d",
+        "accept burst \u201c3 frames\u201d",
+    ]
 
 
 def test_a_conflict_is_shown_and_not_overwritten(data: FramesData, explorer: Explorer) -> None:
