@@ -3,31 +3,27 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow.compute as pc
 
+from app.crop_table import CropTable, read_crops
+from app.state import Standing
 from classify.runs import Run
-from discover.flags import frame_flags
 from discover.labels import Labels, user_name
+from discover.naming.groups import Found
 from discover.survey import Survey
 from discover.tables import Table
 
-_CROPS = """
-    SELECT k.crop_id, k.cluster, k.probability, k.exemplar, c.frame_id, c.score, c.w, c.h,
-           f.dive, f.index, f.path, f.depth_m, m.x AS map_x, m.y AS map_y
-    FROM clusters k
-    JOIN crops c USING (crop_id)
-    LEFT JOIN frames f USING (frame_id)
-    LEFT JOIN maps m USING (crop_id)
-    ORDER BY f.dive, f.index, k.crop_id
-"""
+T = TypeVar("T")
+
 _BOXES = """
     SELECT c.crop_id, c.frame_id, c.class, c.x, c.y, c.w, c.h, f.dive, f.index, f.path,
            f.width, f.height
     FROM crops c LEFT JOIN frames f USING (frame_id)
 """
+_REPEATED = ["frame_id", "class", "dive", "path"]  # texts that many crops share
 
 
 @dataclass(frozen=True)
@@ -38,6 +34,7 @@ class ClassRun:
         name: the run's name, as in `?run=`.
         class_name: the class whose crops it clustered.
         crops_run: the run that cut the crops.
+        embeddings: the run of vectors that it clustered.
         counts: what the run counted, such as crops, clusters and noise.
         persistence: how long each cluster lived in the condensed tree, by cluster.
     """
@@ -45,6 +42,7 @@ class ClassRun:
     name: str
     class_name: str
     crops_run: str
+    embeddings: str
     counts: dict[str, Any]
     persistence: dict[int, float]
 
@@ -55,6 +53,7 @@ class ClassRun:
             name=run.name,
             class_name=str(run.info["config"].get("class_name", "?")),
             crops_run=crops_run,
+            embeddings=str(run.info["parents"].get("embeddings")),
             counts=run.info.get("counts", {}),
             persistence={
                 int(c["cluster"]): float(c.get("persistence") or 0.0)
@@ -75,7 +74,8 @@ class Explorer:
         self.survey = survey
         self.labels = Labels(survey.labels_url)
         self.annotator = annotator or user_name()
-        self._cache: dict[tuple[str, ...], tuple[object, pd.DataFrame]] = {}
+        self._cache: dict[tuple[str, ...], tuple[object, Any]] = {}
+        self._locks: dict[tuple[str, ...], threading.RLock] = {}
         self._lock = threading.Lock()
 
     def class_runs(self) -> list[ClassRun]:
@@ -100,36 +100,69 @@ class Explorer:
         ordered = [name for name in known if name in have]
         return ordered[::-1] + sorted(have - set(ordered))
 
-    def crops(self, run: ClassRun) -> pd.DataFrame:
-        """Return the crops of a cluster run, in order of dive and index.
-
-        Columns: `crop_id, cluster, probability, exemplar, frame_id, score, w, h, dive, index, path,
-        depth_m, map_x, map_y, flags` (of its frame, such as "blurred, dark"), `name, origin`; what
-        is unknown is missing.
-        """
+    def crop_table(self, run: ClassRun) -> CropTable:
+        """Return what of a run's crops no verdict changes."""
+        bursts, suggestions = self.survey.latest("bursts"), self._suggestions(run.class_name)
         tables = {
             "clusters": self.survey.table("clusters", run.name),
             "crops": self.survey.table("crops", run.crops_run),
             "maps": self.survey.table("maps", run.name),
         }
-        bare, flags = self._query(("crops", run.name), _CROPS, tables), self.flags()
+        of_bursts = bursts and self.survey.table("bursts", bursts.name)
+        suggested = suggestions and self.survey.table("suggestions", suggestions.name)
+        stamp = [
+            [t.units() for t in (self.survey.frames, *tables.values())],
+            bursts and bursts.name,
+            suggestions and suggestions.name,
+        ]
+        return self._cached(
+            ("table", run.name), stamp, lambda: read_crops(self.survey, run, of_bursts, suggested)
+        )
 
-        def join() -> pd.DataFrame:
-            names = self.names().set_index("crop_id")[["name", "origin"]]
-            return bare.join(flags, on="frame_id").join(names, on="crop_id")
+    def crops(self, run: ClassRun) -> pd.DataFrame:
+        """Return the crops of a cluster run as they stand, in order of dive and index.
 
-        stamp = (id(bare), id(flags), self.labels.last_event_id())
-        return self._cached(("named", run.name), stamp, join)
+        The columns of `CropTable.crops` and of `State`. Callers do not change it.
+        """
+        table = self.crop_table(run)
+        state = self.standing(run).now(self.labels)
+        return self._cached(
+            ("crops", run.name),
+            (id(table), state.event),
+            lambda: pd.concat([table.crops, pd.DataFrame(dict(state.columns))], axis=1),
+        )
 
-    def flags(self) -> pd.DataFrame:
-        """Return the flags of the frames that have any, as text `flags` by `frame_id`."""
-        done = [run.name for run in self.survey.runs("bursts") if run.is_complete]
+    def crops_after(self, run: ClassRun, event: int) -> pd.DataFrame:
+        """Return what `crops` returned after an event."""
+        table = self.crop_table(run)
+        state = Standing(run.name, table.ids, table.crops["cluster"].to_numpy())
+        columns = pd.DataFrame(dict(state.after(self.labels, event).columns))
+        return pd.concat([table.crops, columns], axis=1)
 
-        def ask() -> pd.DataFrame:
-            rows = frame_flags(self.survey).groupby("frame_id")["flag"]
-            return rows.agg(", ".join).rename("flags").to_frame()
+    def remember(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """Return what `make` made for `key` once, as long as the page is served."""
+        return self._cached(("remembered", *key), None, make)
 
-        return self._cached(("flags",), (self.survey.frames.units(), done), ask)
+    def standing(self, run: ClassRun) -> Standing:
+        """Return what follows the verdicts on a run's crops."""
+        table = self.crop_table(run)
+        return self._cached(
+            ("standing", run.name),
+            id(table),
+            lambda: Standing(run.name, table.ids, table.crops["cluster"].to_numpy()),
+        )
+
+    def found(self, run: ClassRun) -> Found:
+        """Return the clusters of a run as they were found, for verdicts on them."""
+        units = self.survey.table("clusters", run.name).units()
+        return self._cached(("found", run.name), units, lambda: Found.read(self.survey, run.name))
+
+    def _suggestions(self, class_name: str) -> Run | None:
+        """Return the latest run that suggested names for crops of a class, or of all."""
+        runs = [r for r in self.survey.runs("suggestions") if r.is_complete]
+        of_class = (class_name, None)
+        fitting = [r for r in runs if r.info["config"].get("class_name") in of_class]
+        return fitting[-1] if fitting else None
 
     def boxes(self, crops_run: str) -> pd.DataFrame:
         """Return the box and the frame of each crop, by `crop_id`.
@@ -143,12 +176,25 @@ class Explorer:
         """Return `mask, heat, heat_rows, heat_cols` of a crop; each may be None."""
         columns = ["mask", "heat", "heat_rows", "heat_cols"]
         table = self.survey.table("crops", crops_run)
-        for unit in table.units():
+        unit = self._units(table).get(crop_id)
+        if unit is not None:
             rows = table.read(["crop_id", *columns], units=[unit])
             found = rows.filter(pc.field("crop_id") == crop_id)
-            if len(found):
-                return dict(found.select(columns).to_pylist()[0])
+            return dict(found.select(columns).to_pylist()[0])
         return dict.fromkeys(columns)
+
+    def _units(self, table: Table) -> pd.Series:
+        """Return the shard that each crop is in."""
+
+        def ask() -> pd.Series:
+            parts = [
+                pd.Series(unit, table.read(["crop_id"], units=[unit])["crop_id"].to_pylist())
+                for unit in table.units()
+            ]
+            found = pd.concat([pd.Series(dtype=object), *parts])
+            return found[~found.index.duplicated()].astype("category")
+
+        return self._cached(("units", table.folder.name), table.units(), ask)
 
     def names(self) -> pd.DataFrame:
         """Return the crops that have a name now: `crop_id, name, origin, event_id`."""
@@ -177,21 +223,20 @@ class Explorer:
 
         def ask() -> pd.DataFrame:
             found = self.survey.sql(query, (), **tables)
-            if index is None:
-                return found
-            return found.drop_duplicates(index).set_index(index)
+            found = found.astype({c: "category" for c in _REPEATED if c in found and index})
+            return found if index is None else found.drop_duplicates(index).set_index(index)
 
         return self._cached(key, stamp, ask)
 
-    def _cached(
-        self, key: tuple[str, ...], stamp: object, make: Callable[[], pd.DataFrame]
-    ) -> pd.DataFrame:
-        """Return what `make` made for `key` under the same `stamp`; callers do not change it."""
+    def _cached(self, key: tuple[str, ...], stamp: object, make: Callable[[], T]) -> T:
+        """Return what `make` made for `key` under the same `stamp`; callers do not change it.
+
+        Whoever asks while it is being made waits for it: a large table is read once.
+        """
         with self._lock:
+            lock = self._locks.setdefault(key, threading.RLock())
+        with lock:
             held = self._cache.get(key)
-        if held is not None and held[0] == stamp:
+            if held is None or held[0] != stamp:
+                held = self._cache[key] = (stamp, make())
             return held[1]
-        made = make()
-        with self._lock:
-            self._cache[key] = (stamp, made)
-        return made

@@ -11,29 +11,48 @@ POLL = "poll"  # Interval: other annotators' events
 VERDICT = "verdict"  # Store: what a person just decided, written by the keys
 TOASTS = "toasts"
 HELP = "help"
-NAME_LIST = "name-list"  # Store: the names that exist, for completion
+PIN = "pin"  # Store: the crop that is pinned, kept by the browser
+WELCOME = "welcome"  # the first visit's three steps
 
 # What the pages with a gallery share
 PLACE = "place"  # Store: run and cluster that the page shows
 GALLERY = "gallery"
 SELECTED = "selected"  # "3 selected"
 
-QUEUE = "queue"
-QUEUE_NAMES = "queue-names"  # pattern: one a row
+QUEUE = "queue"  # Store: the rows
+QUEUE_BOX = "queue-rows"  # in which `queue.js` draws them
+QUEUE_DRAWN = "queue-drawn"
+QUEUE_SORT = "queue-sort"
 QUEUE_PROGRESS = "queue-progress"
 
 CLUSTER = "cluster"
 CLUSTER_NAMES = "cluster-names"
 ORDER = "cluster-order"
 FLAGGED = "cluster-flags"  # which crops: all, or by the flags of their frames
-LEAF = "cluster-leaf"  # which part of a large cluster
+STATE = "cluster-state"  # which crops: all, undecided, ...
+CLUSTER_FACTS = "cluster-facts"
+PINNED = "pinned"  # where the pinned crop shows
+
+GROW = "grow"
+GROW_STATE = "grow-state"  # Store: the answers so far
+GROW_ANSWER = "grow-answer"  # Store: the answer that a person gave last
+GROW_HEADING = "grow-heading"
 
 MAP = "map"
 GRAPH = "map-graph"
 CARD = "card"  # what hovers over a point
 COLOUR = "map-colour"
-SHAPE = "map-shape"  # Store: the lasso or box that was drawn
+SHAPE = "map-shape"  # Store: the lasso or box that was drawn, or the cluster that was clicked
+RANGES = "map-ranges"  # Store: column -> least and most, from the histograms
+WITHOUT = "map-without"  # Store: column and values that the legend hides
+VIEWPORT = "map-viewport"  # Store: the part of the map that is in sight
+PICTURES = "map-pictures"  # switch: thumbnails of exemplars
+MAP_DRAWN = "map-drawn"
 MAP_HEADING = "map-heading"
+MAP_LEGEND = "map-legend"
+MAP_NOTE = "map-note"
+MAP_SEARCH = "map-search"
+HISTOGRAM = "map-histogram"  # pattern: one a column
 
 # Jobs, in the header
 JOBS_BUTTON = "jobs-button"
@@ -51,14 +70,13 @@ OVERVIEW_WELCOME = "overview-welcome"  # the steps of the first visit
 
 SUBCATEGORIES_TABLE = "subcategories-table"
 SUBCATEGORIES_CHOSEN = "subcategories-chosen"
+SUBCATEGORIES_NEW = "subcategories-new"  # a name to add
+SUBCATEGORIES_CONFUSION = "subcategories-confusion"
 SUBCATEGORIES_TO = "subcategories-to"  # the subcategory that a move or a merge goes to
-SUBCATEGORIES_DO = "subcategories-do"  # Store: a button of the tree, pressed
+SUBCATEGORIES_DO = "subcategories-do"  # Store: an edit that a cell of the tree asks for
 SUBCATEGORIES_PACE = "subcategories-pace"
 SUBCATEGORIES_HISTORY = "subcategories-history"
 SUBCATEGORIES_EXPORTS = "subcategories-exports"
-
-LABEL_NAMES = "label-names"
-LABEL_HISTORY = "label-history"
 
 # Bursts
 BURSTS_PLACE = "bursts-place"  # Store: dive and run of the page
@@ -90,11 +108,6 @@ def items(page: str) -> str:
     return f"{page}-items"
 
 
-def names(page: str) -> str:
-    """Return the id of the Store with crop -> name and origin, of the crops in the gallery."""
-    return f"{page}-names-shown"
-
-
 def view(page: str) -> str:
     """Return the id of the switch between crop, mask, heat map and frame."""
     return f"{page}-view"
@@ -103,6 +116,11 @@ def view(page: str) -> str:
 def drawn(page: str) -> str:
     """Return the id of the Store in which the browser notes that the gallery is drawn."""
     return f"{page}-drawn"
+
+
+def fresh(page: str) -> str:
+    """Return the id of the Store in which the browser notes that the gallery shows an event."""
+    return f"{page}-fresh"
 
 
 def address(page: str) -> str:

@@ -24,6 +24,8 @@ _SOLID = (
     "triangle-down", "x", "pentagon", "bowtie", "hourglass", "triangle-left",
 )  # fmt: skip
 SYMBOLS = _SOLID + tuple(f"{symbol}-open" for symbol in _SOLID)
+_SIGNS = "●◆■▲✚★⬢▼✖⬟⧓⧗◀○◇□△✛☆⬡▽✕⬠⋈⧖◁"
+SIGNS = dict(zip(SYMBOLS, _SIGNS, strict=True))  # the symbols as text, for a legend
 NOISE = "#93a4ad"
 SCALE = "Viridis"  # even steps in lightness, so it reads in grey and for the colour blind
 

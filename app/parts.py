@@ -1,7 +1,7 @@
 # mypy: disable-error-code="untyped-decorator"
 """Components that several pages use."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +10,6 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from app import ids
-from app.data import ClassRun, Explorer
 
 VIEWS = {"crop": "Crop", "mask": "Mask", "heat": "Heat map", "frame": "Frame"}
 
@@ -70,84 +69,124 @@ def command_line(command: str) -> Component:
     )
 
 
-def tool(label: str, key: str, do: str, *, primary: bool = False) -> Component:
+def tool(
+    label: str, key: str, do: str, *, primary: bool = False, title: str | None = None
+) -> Component:
     """Return a button that does what a key does; `do` is one of the actions in `keys.js`."""
     return html.Button(
         [label, html.Kbd(key)],
         className="tool primary" if primary else "tool",
+        title=title,
+        type="button",
         **{"data-do": do},
     )
 
 
-def segmented(component_id: str, options: dict[str, str], value: str | None) -> Component:
+def segmented(
+    component_id: str, options: dict[str, str], value: str | None, name: str
+) -> Component:
     """Return a switch between options; an unknown value takes the first."""
     return dmc.SegmentedControl(
         id=component_id,
         data=[{"value": v, "label": label} for v, label in options.items()],
         value=value if value in options else next(iter(options)),
         size="xs",
+        **{"aria-label": name},
+    )
+
+
+def choice(
+    component_id: str, options: dict[str, str], value: str | None, name: str, *, width: int = 180
+) -> Component:
+    """Return a list to choose from; an unknown value takes the first."""
+    return dmc.Select(
+        id=component_id,
+        data=[{"value": v, "label": label} for v, label in options.items()],
+        value=value if value in options else next(iter(options)),
+        size="xs",
+        w=width,
+        allowDeselect=False,
+        **{"aria-label": name},
     )
 
 
 def view_switch(page: str, value: str | None) -> Component:
     """Return the switch between crop, mask, heat map and frame."""
-    return segmented(ids.view(page), VIEWS, value)
+    return segmented(ids.view(page), VIEWS, value, "What a tile shows")
 
 
-def gallery(page: str) -> list[Component]:
-    """Return the gallery and the stores that fill it; `gallery.js` draws it."""
-    stores = (ids.items, ids.names, ids.drawn, ids.address)
-    return [
-        *(dcc.Store(id=store(page)) for store in stores),
-        html.Div(id=ids.GALLERY, className="gallery", **{"data-view": ids.view(page)}),
+# What a person decides, by key; "do" is one of the actions in `keys.js`.
+VERDICTS = [
+    ("Approve", "A", "approve", "they belong together"),
+    ("Reject", "X", "reject", "no such thing is there"),
+    ("Name", "N", "name", "give them a subcategory"),
+    ("Take suggestion", "Y", "take", "give each the name that is suggested for it"),
+    ("Merge", "M", "merge", "put them into another cluster"),
+    ("Split", "S", "split", "make the selected crops a cluster of their own"),
+    ("Grow", "G", "grow", "look for more of the same outside the cluster"),
+    ("Flag", "F", "flag", "ask for a second look"),
+    ("Indeterminate", "I", "indeterminate", "nobody can tell what it is"),
+]
+
+
+def verdict_tools(*left_out: str) -> list[Component]:
+    """Return the buttons of the verdicts, but for some, and of undo and redo."""
+    tools = [
+        tool(label, key, do, primary=do == "name", title=f"{label}: {what}")
+        for label, key, do, what in VERDICTS
+        if do not in left_out
     ]
+    spring = html.Div(className="spring")
+    return [*tools, spring, tool("Undo", "Ctrl Z", "undo"), tool("Redo", "Ctrl Y", "redo")]
 
 
-def gallery_items(run: ClassRun, crops: Iterable[Any], **more: object) -> dict[str, Any]:
-    """Return what `gallery.js` draws, from the rows of a table of crops."""
-    items = [
-        {
-            "id": row.crop_id,
-            "cluster": int(row.cluster),
-            "probability": round(float(row.probability), 3),
-            "exemplar": bool(row.exemplar),
-            "caption": f"dive {row.dive} · frame {row.index}",
-            "flags": row.flags if isinstance(row.flags, str) else "",
-        }
-        for row in crops
-    ]
-    return {"run": run.crops_run, "items": items, **more}
+def gallery(page: str, listing: dict[str, Any] | None = None, *, least: int = 132) -> Component:
+    """Return the gallery and the stores that fill it; `gallery.js` draws it.
+
+    Args:
+        page: the page's name, which its ids start with.
+        listing: what it shows at first (`Listing.sent`).
+        least: pixels that a tile is wide at least.
+    """
+    return html.Div(
+        [
+            dcc.Store(id=ids.items(page), data=listing),
+            *(dcc.Store(id=store(page)) for store in (ids.drawn, ids.fresh, ids.address)),
+            html.Div(
+                id="gallery",
+                className="gallery",
+                tabIndex=0,
+                role="listbox",
+                **{
+                    "data-view": ids.view(page),
+                    "data-least": str(least),
+                    "aria-label": "Crops",
+                    "aria-multiselectable": "true",
+                },
+            ),
+        ]
+    )
 
 
-def register_gallery(app: Dash, explorer: Explorer, page: str, *kept: str) -> None:
+def register_gallery(app: Dash, page: str, *kept: str) -> None:
     """Draw the gallery in the browser, so that a verdict changes badges and nothing moves.
 
     Args:
         app: the application.
-        explorer: the survey.
         page: the page's name, which its ids start with.
         kept: ids of the controls that the address keeps, beside the view.
     """
-
-    @app.callback(
-        Output(ids.names(page), "data"),
-        Input(ids.EVENT, "data"),
-        Input(ids.items(page), "data"),
-    )
-    def names(_event: int, shown: dict[str, Any] | None) -> dict[str, list[str]]:
-        crops = {item["id"] for item in (shown or {}).get("items", [])}
-        rows = explorer.names()
-        rows = rows[rows["crop_id"].isin(crops)]
-        columns = (rows[c].astype(str) for c in ("crop_id", "name", "origin"))
-        return {crop: [name, origin] for crop, name, origin in zip(*columns, strict=True)}
-
     app.clientside_callback(
         ClientsideFunction("gallery", "draw"),
         Output(ids.drawn(page), "data"),
         Input(ids.items(page), "data"),
-        Input(ids.names(page), "data"),
         Input(ids.view(page), "value"),
-        State(ids.PLACE, "data"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("gallery", "refresh"),
+        Output(ids.fresh(page), "data"),
+        Input(ids.EVENT, "data"),
+        prevent_initial_call=True,
     )
     app.clientside_callback(
         ClientsideFunction("keys", "address"),

@@ -1,52 +1,25 @@
-"""Pure functions from a table of crops (`Explorer.crops`) to what a page shows."""
+"""What the queue shows: pure functions from a table of crops (`Explorer.crops`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-ORDERS = {
-    "typical": "Typical first",
-    "outlier": "Outlier first",
-    "score": "Score",
-    "size": "Size",
-    "file": "Dive and index",
+from app.selection import SHOWN, mask, open_crops
+from app.state import group_text
+
+Rows = npt.NDArray[np.intp]
+
+SORTS = {
+    "gain": "Most named for least work",
+    "size": "Largest",
+    "doubt": "Most doubtful",
+    "dives": "Most dives",
+    "stable": "Most stable",
 }
-
-
-def ordered(crops: pd.DataFrame, order: str) -> pd.DataFrame:
-    """Return the crops in one of `ORDERS`; ties and unknown orders keep dive and index.
-
-    Noise belongs to no cluster, so its typical crops are those of the highest score.
-    """
-    if order == "typical":
-        by = ["exemplar", "probability", "score"]
-        return crops.sort_values(by, ascending=False, kind="stable")
-    if order == "outlier":
-        return crops.sort_values(["probability", "score"], kind="stable")
-    if order == "score":
-        return crops.sort_values("score", ascending=False, kind="stable")
-    if order == "size":
-        area = crops["w"].astype("int64") * crops["h"]
-        return crops.loc[area.sort_values(ascending=False, kind="stable").index]
-    return crops
-
-
-def by_flag(crops: pd.DataFrame, which: str | None) -> pd.DataFrame:
-    """Return the crops whose frame has no flag ("none"), or the flag `which`; else all of them."""
-    if which == "none":
-        return crops[crops["flags"].isna()]
-    if which in flags_of(crops):
-        return crops[crops["flags"].map(lambda text: which in str(text).split(", "))]
-    return crops
-
-
-def flags_of(crops: pd.DataFrame) -> dict[str, int]:
-    """Return how many of the crops lie in frames with each flag, the most frequent first."""
-    counts = crops["flags"].dropna().astype(str).str.split(", ").explode().value_counts()
-    return {str(flag): int(count) for flag, count in counts.items()}
+_PICTURES = 6
 
 
 def names_of(crops: pd.DataFrame) -> list[tuple[str, int, str]]:
@@ -54,107 +27,155 @@ def names_of(crops: pd.DataFrame) -> list[tuple[str, int, str]]:
 
     The origin is "human" as soon as a person gave the name to one of the crops.
     """
-    named = crops.dropna(subset=["name"])
-    by_name = named.groupby("name")["origin"]
-    groups = pd.DataFrame(
-        {"crops": by_name.size(), "human": by_name.agg(lambda o: "human" in set(o))}
-    )
-    groups = groups.sort_values("crops", ascending=False, kind="stable")
-    rows: list[Any] = list(groups.itertuples(name=None))
-    return [(str(n), int(c), "human" if human else "machine") for n, c, human in rows]
+    codes, origin = crops["name"].cat.codes.to_numpy(), crops["origin"].cat.codes.to_numpy()
+    known = crops["name"].cat.categories
+    counts = np.bincount(codes[codes >= 0], minlength=len(known))
+    human = np.bincount(codes[(codes >= 0) & (origin == 1)], minlength=len(known))
+    order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
+    return [(str(known[i]), int(counts[i]), "human" if human[i] else "machine") for i in order]
 
 
-def queue(crops: pd.DataFrame, *, exemplars: int = 6) -> list[dict[str, Any]]:
-    """Return the clusters in the order that names the most crops; noise is last.
+def queue(
+    crops: pd.DataFrame, typical: Rows, persistence: Mapping[int, float], *, sort: str = "gain"
+) -> list[dict[str, Any]]:
+    """Return the groups as rows of the queue, then the crops that are in none.
 
     Args:
         crops: the crops of one run.
-        exemplars: how many crops stand for a cluster.
+        typical: rows in order of how typical they are.
+        persistence: how long each cluster lives in the condensed tree.
+        sort: one of `SORTS`.
 
     Returns:
-        One dictionary a cluster: `cluster, size, unnamed, dives, frames, probability, names,
-        exemplars` (crop ids).
+        One dictionary a row: `group` or `show`, `title, size, open` (crops that wait for a
+        verdict), `bursts, dives, doubt` (one minus the mean probability), `stable, names,
+        suggested, exemplars` (crop ids).
     """
-    rows: list[dict[str, Any]] = []
-    cluster: Any
-    for cluster, group in crops.groupby("cluster", sort=True):
-        rows.append(
-            {
-                "cluster": int(cluster),
-                "size": len(group),
-                "unnamed": int(group["name"].isna().sum()),
-                "dives": group["dive"].nunique(),
-                "frames": group["frame_id"].nunique(),
-                "probability": float(group["probability"].mean()),
-                "names": names_of(group),
-                "exemplars": ordered(group, "typical")["crop_id"].head(exemplars).tolist(),
-            }
-        )
-    return sorted(rows, key=lambda row: (row["cluster"] < 0, -row["unnamed"], row["cluster"]))
+    rows = _of_groups(crops, typical, persistence)
+    groups = [row for row in rows if row["group"] != "-1"]
+    groups.sort(key=_SORT_KEYS.get(sort, _SORT_KEYS["gain"]))
+    rest = [row | {"title": "Noise"} for row in rows if row["group"] == "-1"]
+    for show in ("next", "unlike", "flagged"):
+        chosen = np.flatnonzero(mask(crops, {"show": show}))
+        if len(chosen):
+            rest.append(of_rows(crops, chosen, typical) | {"show": show, "title": SHOWN[show]})
+    return groups + rest
 
 
-def neighbours(crops: pd.DataFrame, cluster: int) -> tuple[int | None, int | None]:
-    """Return the clusters before and after, the largest first and noise last.
-
-    By size, not by what is unnamed: naming one must not change which is next.
-    """
-    sizes = crops.groupby("cluster").size()
-    line = sorted((int(c) for c in sizes.index), key=lambda c: (c < 0, -sizes[c], c))
-    if cluster not in line:
-        return None, None
-    at = line.index(cluster)
-    return (line[at - 1] if at else None, line[at + 1] if at + 1 < len(line) else None)
+def progress(crops: pd.DataFrame) -> dict[str, int]:
+    """Return how many crops there are, have a name, and are decided by a person."""
+    return {
+        "crops": len(crops),
+        "named": int((crops["name"].cat.codes >= 0).sum()),
+        "decided": int((~open_crops(crops)).sum()),
+    }
 
 
-def share_named(crops: pd.DataFrame) -> tuple[int, int]:
-    """Return how many crops have a name, and how many there are."""
-    return int(crops["name"].notna().sum()), len(crops)
+def following(rows: list[dict[str, Any]], group: str) -> tuple[str | None, str | None, str | None]:
+    """Return the groups before and after one in the queue, and the next that is not decided."""
+    line = [row["group"] for row in rows if row.get("group") is not None]
+    if group not in line:
+        return None, None, line[0] if line else None
+    at = line.index(group)
+    waiting = {row["group"] for row in rows if row.get("group") is not None and row["open"]}
+    after = [g for g in line[at + 1 :] + line[:at] if g in waiting and g != "-1"]
+    return (
+        line[at - 1] if at else None,
+        line[at + 1] if at + 1 < len(line) else None,
+        after[0] if after else None,
+    )
 
 
-def inside(
-    x: npt.ArrayLike, y: npt.ArrayLike, polygon_x: Sequence[float], polygon_y: Sequence[float]
-) -> npt.NDArray[np.bool_]:
-    """Return which points lie inside a polygon, by the even-odd rule.
-
-    Args:
-        x: coordinates [n]; nan is outside.
-        y: coordinates [n].
-        polygon_x: corners [m], closed or not.
-        polygon_y: corners [m].
-    """
-    px, py = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    corners = np.column_stack([polygon_x, polygon_y]).astype(np.float64)
-    hit = np.zeros(px.shape, bool)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if y0 == y1:  # a level edge is never crossed by a level ray
-            continue
-        crosses = (y0 > py) != (y1 > py)
-        hit ^= crosses & (px < (x1 - x0) * (py - y0) / (y1 - y0) + x0)
-    return hit
+_SORT_KEYS: dict[str, Any] = {
+    # One verdict names the crops that wait, as far as they are one kind.
+    "gain": lambda row: (-row["open"] * (1 - row["doubt"]), row["group"]),
+    "size": lambda row: (-row["size"], row["group"]),
+    "doubt": lambda row: (-row["doubt"], row["group"]),
+    "dives": lambda row: (-row["dives"], row["group"]),
+    "stable": lambda row: (-(row["stable"] or 0), row["group"]),
+}
 
 
-def within(crops: pd.DataFrame, shape: dict[str, Any]) -> pd.DataFrame:
-    """Return the crops that a shape on the map holds.
+def _of_groups(
+    crops: pd.DataFrame, typical: Rows, persistence: Mapping[int, float]
+) -> list[dict[str, Any]]:
+    numbers, group = np.unique(crops["group"].to_numpy(), return_inverse=True)
+    n = len(numbers)
+    size = np.bincount(group, minlength=n)
+    waiting = np.bincount(group[open_crops(crops)], minlength=n)
+    doubt = 1 - np.bincount(group, crops["probability"].to_numpy(), minlength=n) / size
+    bursts, dives = (_distinct(group, crops[c], n) for c in ("burst", "dive"))
+    names = _counted(group, crops, "name", n)
+    suggested = _counted(group[open_crops(crops)], crops[open_crops(crops)], "suggested", n)
+    first = _first_of_each(group[typical], n)
+    ids = crops["crop_id"].to_numpy()
+    return [
+        {
+            "group": group_text(int(number)),
+            "title": "",
+            "size": int(size[i]),
+            "open": int(waiting[i]),
+            "bursts": int(bursts[i]),
+            "dives": int(dives[i]),
+            "doubt": round(float(doubt[i]), 3),
+            "stable": persistence.get(int(number)),
+            "names": names[i],
+            "suggested": suggested[i][:1],
+            "exemplars": ids[typical[first[i]]].tolist(),
+        }
+        for i, number in enumerate(numbers.tolist())
+    ]
 
-    Args:
-        crops: the crops of one run.
-        shape: `{"x": [..], "y": [..]}`, corners of a lasso in map coordinates, or
-            `{"cluster": n}`.
-    """
-    if "cluster" in shape:
-        return crops[crops["cluster"] == int(shape["cluster"])]
-    return crops[inside(crops["map_x"], crops["map_y"], shape["x"], shape["y"])]
+
+def of_rows(crops: pd.DataFrame, rows: Rows, typical: Rows) -> dict[str, Any]:
+    """Return some rows of the crops as a row of the queue."""
+    chosen = np.zeros(len(crops), bool)
+    chosen[rows] = True
+    some = crops.iloc[rows]
+    first = typical[chosen[typical]][:_PICTURES]
+    return {
+        "group": None,
+        "size": len(rows),
+        "open": int(open_crops(some).sum()),
+        "bursts": int(some["burst"].nunique()),
+        "dives": int(some["dive"].nunique()),
+        "doubt": None,
+        "stable": None,
+        "names": names_of(some),
+        "suggested": [],
+        "exemplars": crops["crop_id"].to_numpy()[first].tolist(),
+    }
 
 
-def sample(crops: pd.DataFrame, limit: int) -> pd.DataFrame:
-    """Return at most `limit` crops (more only if the exemplars alone are more), exemplars kept.
+def _distinct(group: Rows, column: pd.Series, n: int) -> npt.NDArray[np.intp]:
+    """Return how many values of a categorical column each group has."""
+    codes = column.cat.codes.to_numpy().astype(np.int64)
+    known, width = codes >= 0, len(column.cat.categories)
+    pairs = np.unique(group[known] * max(width, 1) + codes[known])
+    return np.bincount(pairs // max(width, 1), minlength=n)
 
-    The same crops each time, so that the map does not flicker.
-    """
-    if len(crops) <= limit:
-        return crops
-    keep = crops["exemplar"].to_numpy(bool, copy=True)
-    rest = np.flatnonzero(~keep)
-    room = max(0, limit - int(keep.sum()))
-    keep[np.random.default_rng(0).choice(rest, room, replace=False)] = True
-    return crops[keep]
+
+def _counted(
+    group: Rows, crops: pd.DataFrame, column: str, n: int
+) -> list[list[tuple[str, int, str]]]:
+    """Return for each group its values of a categorical column, as `names_of` does."""
+    codes = crops[column].cat.codes.to_numpy().astype(np.int64)
+    known, texts = codes >= 0, crops[column].cat.categories
+    pairs, at = np.unique(group[known] * max(len(texts), 1) + codes[known], return_inverse=True)
+    counts = np.bincount(at, minlength=len(pairs))
+    is_human = crops["origin"].cat.codes.to_numpy()[known] == 1
+    human = np.bincount(at[is_human], minlength=len(pairs))
+    found: list[list[tuple[str, int, str]]] = [[] for _ in range(n)]
+    for i in np.argsort(-counts, kind="stable"):
+        where, text = divmod(int(pairs[i]), max(len(texts), 1))
+        origin = "human" if human[i] else "machine"
+        found[where].append((str(texts[text]), int(counts[i]), origin))
+    return found
+
+
+def _first_of_each(group: Rows, n: int) -> list[Rows]:
+    """Return the first places of each group."""
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(n))
+    ends = np.searchsorted(group[order], np.arange(n), side="right")
+    return [order[a : min(b, a + _PICTURES)] for a, b in zip(starts, ends, strict=True)]

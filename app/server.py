@@ -14,7 +14,7 @@ import waitress
 from dash import Dash
 from flask import Flask, Response, abort, request
 
-from app import auth, guard, images, login, pages, shell, verdicts
+from app import auth, guard, images, login, pages, routes, shell, verdicts
 from app.access import Access
 from app.data import Explorer
 from app.guard import LOOPBACK, WILDCARDS, Reach, ServeError
@@ -71,6 +71,7 @@ def create_app(
     verdicts.register(app, explorer)
     pages.register(app, explorer)
     _serve_images(app.server, explorer)
+    routes.register(app.server, explorer)
     return app
 
 

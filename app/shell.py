@@ -8,54 +8,39 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from app import ids, palette, queries
+from app import ids, job_parts, palette, queries
+from app.auth import badge
 from app.data import Explorer
+from app.help import help_of
 from app.pages import PAGES
 from app.parts import empty_state, link
 
-_LINKS = {"/": "Overview", "/queue": "Queue", "/map": "Map", "/labels": "Labels"}
-_KEYS = [
-    ("Name", [("N", "name the cluster, or the selected crops"), ("Del", "take the name away")]),
-    ("Undo", [("Ctrl Z", "undo, without limit"), ("Ctrl Y", "do it again")]),
-    (
-        "Select",
-        [
-            ("Click", "select a crop"),
-            ("Shift click", "select all up to here"),
-            ("Ctrl A", "select all shown"),
-            ("Space", "select the crop under the ring"),
-            ("Esc", "clear"),
-        ],
-    ),
-    ("Look", [("1 2 3 4", "crop, mask, heat map, whole frame"), ("← ↑ → ↓", "move the ring")]),
-    (
-        "Go",
-        [
-            ("Enter", "open the cluster"),
-            ("J K", "next and previous cluster"),
-            ("Q", "the queue"),
-            ("M", "the map"),
-            ("?", "these keys"),
-        ],
-    ),
-]
+_LINKS = {
+    "/": "Overview",
+    "/queue": "Queue",
+    "/map": "Map",
+    "/bursts": "Bursts",
+    "/subcategories": "Subcategories",
+}
+_ABOVE = {"/cluster": "/queue", "/grow": "/queue", "/frame": "/bursts"}  # of other pages
+_WITHOUT_RUN = ("/", "/bursts", "/subcategories")
 
 
 def layout(explorer: Explorer) -> Component:
     """Return the whole page, its middle empty."""
-    stores = [dcc.Store(id=i) for i in (ids.VERDICT, ids.NAME_LIST)]
     return dmc.MantineProvider(
         [
             dcc.Location(id=ids.URL, refresh="callback-nav"),
             dcc.Interval(id=ids.POLL, interval=5000),
             dcc.Store(id=ids.EVENT, data=explorer.labels.last_event_id()),
-            *stores,
+            dcc.Store(id=ids.VERDICT),
+            dcc.Store(id=ids.PIN, storage_type="local"),
             dmc.NotificationContainer(id=ids.TOASTS, position="bottom-right"),
-            _help(),
+            dmc.Modal(id=ids.HELP, title="Keys of this page", size="lg", centered=True),
             dmc.AppShell(
                 [
                     dmc.AppShellHeader(_header(explorer)),
-                    dmc.AppShellMain(html.Main(id=ids.PAGE)),
+                    dmc.AppShellMain(html.Div(id=ids.PAGE)),
                 ],
                 header={"height": 52},
                 padding=0,
@@ -74,6 +59,7 @@ def register(app: Dash, explorer: Explorer) -> None:
         Output(ids.LINKS, "children"),
         Output(ids.RUN, "data"),
         Output(ids.RUN, "value"),
+        Output(ids.HELP, "children"),
         Input(ids.URL, "pathname"),
         Input(ids.URL, "search"),
     )
@@ -85,7 +71,8 @@ def register(app: Dash, explorer: Explorer) -> None:
         shown = page(explorer, query) if page else _nowhere(path)
         options = [{"value": r.name, "label": label} for r, label in _run_labels(runs)]
         chosen = run.name if run else None
-        return shown, _links(path, query.get("run") and chosen), options, chosen
+        links = _links(path, query.get("run") and chosen)
+        return shown, links, options, chosen, help_of(path)
 
     @app.callback(
         Output(ids.PROGRESS, "children"),
@@ -96,12 +83,22 @@ def register(app: Dash, explorer: Explorer) -> None:
         run = explorer.class_run(name)
         if run is None:
             return None
-        named, total = queries.share_named(explorer.crops(run))
-        share = 100 * named / max(total, 1)
+        counts = queries.progress(explorer.crops(run))
+        share = 100 * counts["decided"] / max(counts["crops"], 1)
         return [
-            dmc.Progress(value=share, size="sm", w=88, radius="xl"),
-            dmc.Text(f"{share:.0f} % named", size="xs", c="dimmed", className="numbers"),
+            dmc.Progress(value=share, size="sm", w=72, radius="xl", **{"aria-label": "Decided"}),
+            dmc.Text(f"{share:.0f} % decided", size="xs", c="dimmed", className="numbers"),
         ]
+
+    @app.callback(Output(ids.PINNED, "children"), Input(ids.PIN, "data"))
+    def pinned(pin: dict[str, str] | None) -> object:
+        if not pin:
+            return None
+        source = link(f"/image/{pin['crop']}", kind="crop", size=96, run=pin["crops_run"])
+        image = html.Img(src=source, alt="pinned crop")
+        return html.Button(
+            image, title="Pinned: click to let it go", type="button", **{"data-do": "unpin"}
+        )
 
     @app.callback(
         Output(ids.URL, "pathname"),
@@ -116,12 +113,10 @@ def register(app: Dash, explorer: Explorer) -> None:
         shown = explorer.class_run(query.get("run"))
         if name is None or (shown is not None and shown.name == name):
             return no_update, no_update
-        return ("/queue" if path == "/cluster" else path), link("", run=name)
+        return _ABOVE.get(path, path), link("", run=name)
 
-    app.clientside_callback(
-        ClientsideFunction("keys", "names"),
-        Input(ids.NAME_LIST, "data"),
-    )
+    app.clientside_callback(ClientsideFunction("map", "run"), Input(ids.RUN, "value"))
+    job_parts.register(app, explorer)
 
 
 def _header(explorer: Explorer) -> Component:
@@ -134,8 +129,9 @@ def _header(explorer: Explorer) -> Component:
                 className="brand",
                 title=f"survey {name}",
             ),
-            html.Nav(id=ids.LINKS),
+            html.Nav(id=ids.LINKS, **{"aria-label": "Pages"}),
             html.Div(className="spring"),
+            html.Div(id=ids.PINNED, className="pinned"),
             html.Div(id=ids.PROGRESS, className="progress"),
             dmc.Select(
                 id=ids.RUN,
@@ -146,7 +142,15 @@ def _header(explorer: Explorer) -> Component:
                 allowDeselect=False,
                 **{"aria-label": "Class and run"},
             ),
-            html.Button("?", className="round", title="Keys", **{"data-do": "help"}),
+            html.Button(
+                "?",
+                className="round",
+                title="Keys of this page (?)",
+                type="button",
+                **{"data-do": "help", "aria-label": "Keys of this page"},
+            ),
+            job_parts.jobs_button(),
+            badge(explorer),
             dmc.ColorSchemeToggle(
                 lightIcon=html.Span(className="sun"),
                 darkIcon=html.Span(className="moon"),
@@ -161,10 +165,12 @@ def _header(explorer: Explorer) -> Component:
 
 
 def _links(path: str, run: str | None) -> list[Component]:
-    active = "/queue" if path == "/cluster" else path
+    active = _ABOVE.get(path, path)
     return [
         dcc.Link(
-            label, href=link(page, run=run), className="link active" if page == active else "link"
+            label,
+            href=link(page, run=None if page in _WITHOUT_RUN else run),
+            className="link active" if page == active else "link",
         )
         for page, label in _LINKS.items()
     ]
@@ -181,28 +187,6 @@ def _run_labels(runs: list[Any]) -> list[tuple[Any, str]]:
             label = f"{run.name} · {clusters}"
         labelled.append((run, label))
     return labelled
-
-
-def _help() -> Component:
-    groups = [
-        html.Section(
-            [
-                html.H4(title),
-                *(
-                    html.Div([html.Span([html.Kbd(k) for k in keys.split(" ")]), html.Span(what)])
-                    for keys, what in rows
-                ),
-            ]
-        )
-        for title, rows in _KEYS
-    ]
-    return dmc.Modal(
-        html.Div(groups, className="keys"),
-        id=ids.HELP,
-        title="Keys",
-        size="lg",
-        centered=True,
-    )
 
 
 def _nowhere(path: str) -> Component:

@@ -6,12 +6,28 @@ from typing import Any
 from dash import Dash, Input, Output, State, no_update
 
 from app import ids
-from app.data import Explorer
-from app.queries import by_flag, within
-from discover.annotate import Verdict
+from app.auth import current_user
+from app.data import ClassRun, Explorer
+from app.listing import selected
+from classify.errors import UserError
+from discover.annotate import ACTIONS, Verdict
 from discover.annotate import decide as decide_on
 from discover.labels import By, Event, LabelError
 from discover.naming.groups import Groups
+
+TURNS = ("undo", "redo")
+_SAID = {
+    "validate": "Approved",
+    "reject": "Rejected",
+    "indeterminate": "Called indeterminate:",
+    "clear": "Took the label from",
+    "move": "Moved",
+    "merge": "Merged",
+    "split": "Split off",
+    "flag": "Flagged",
+    "unflag": "Took the flag from",
+    "grow": "Grew by",
+}
 
 
 def register(app: Dash, explorer: Explorer) -> None:
@@ -26,9 +42,9 @@ def register(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     def write(verdict: dict[str, Any], seen: int) -> tuple[object, ...]:
-        message, failed = decide(explorer, {**verdict, "seen": seen})
-        toast = _toast(message, failed, verdict["at"])
-        return explorer.labels.last_event_id(), [toast], [f"toast-{verdict['before']}"]
+        message, failed = decide(explorer, {"seen": seen, **verdict})
+        shown = toast(message, failed, verdict["at"])
+        return explorer.labels.last_event_id(), [shown], [f"toast-{verdict['before']}"]
 
     @app.callback(
         Output(ids.EVENT, "data", allow_duplicate=True),
@@ -40,112 +56,161 @@ def register(app: Dash, explorer: Explorer) -> None:
         last = explorer.labels.last_event_id()
         return no_update if last == seen else last
 
-    @app.callback(Output(ids.NAME_LIST, "data"), Input(ids.EVENT, "data"))
-    def list_names(_event: int) -> list[list[object]]:
-        counts = explorer.names()["name"].value_counts()
-        return [[name, int(n)] for name, n in counts.items()]
-
 
 def decide(explorer: Explorer, verdict: dict[str, Any]) -> tuple[str, bool]:
     """Carry out a verdict.
 
     Args:
         explorer: the survey.
-        verdict: `action` is "name" (with `name` and `target`), "unname" (with `target`), "undo" or
-            "redo". See `crops_of` for the target. `seen` is the latest event that the page shows:
-            what somebody else changed since is a conflict, and is not overwritten.
+        verdict: `action` is one of `discover.annotate.ACTIONS`, "undo" or "redo"; `target` is a
+            selection (`app.selection`) with its `run`; `count` is how many crops the page showed
+            it to hold; `name`, `to` and `note` as the action needs; "name" without a `name` takes
+            each crop's suggestion. `seen` is the latest event that the page shows: what somebody
+            else changed since is a conflict, and is not overwritten.
 
     Returns:
         What happened, and whether it failed.
     """
-    action = verdict.get("action")
-    if action in ("undo", "redo"):
-        return _turn(explorer, action), False
-    crops, based_on = crops_of(explorer, verdict.get("target") or {})
-    if not crops:
-        return "Nothing to name here: open a cluster or select crops first", True
-    target, name = verdict["target"], verdict.get("name") if action == "name" else None
-    by = By(explorer.annotator, based_on=based_on, seen=verdict.get("seen"))
-    try:
-        decided = Verdict(
-            "clear" if action == "unname" else "name",
-            tuple(crops),
-            name=name,
-            each_seen=bool(target.get("crops")),
-        )
-        with explorer.labels.write() as writer:
-            groups = Groups.read(explorer.survey, target["run"], writer)
-            event = decide_on(writer, decided, by, groups=groups)
-    except LabelError as error:
-        return str(error), True
-    return _said(event, name), False
-
-
-def crops_of(explorer: Explorer, target: dict[str, Any]) -> tuple[list[str], str | None]:
-    """Return the ids of the crops that a target means, and what the verdict is based on.
-
-    Args:
-        explorer: the survey.
-        target: `run` and one of `crops` (ids), `cluster` or `shape` (see `queries.within`). Ids
-            that are not in the run are left out. `flags`, with `cluster`, is the filter by flags of
-            frames that is set.
-    """
+    action, user = str(verdict.get("action")), current_user(explorer)
+    if not user.may_label:
+        return f"{user.name} may look, not decide: ask an admin for the role annotator", True
+    if action in TURNS:
+        return _turn(explorer, action, user.name), False
+    target = verdict.get("target") or {}
     run = explorer.class_run(target.get("run"))
-    if run is None or run.name != target.get("run"):
-        return [], None
-    crops = explorer.crops(run)
-    if target.get("crops"):
-        crops = crops[crops["crop_id"].isin(target["crops"])]
-    elif target.get("shape"):
-        crops = within(crops, target["shape"])
-    elif target.get("cluster") is not None:
-        crops = by_flag(crops[crops["cluster"] == int(target["cluster"])], target.get("flags"))
-    else:
-        return [], None
-    clusters = crops["cluster"].unique()
-    part = f"/{clusters[0]}" if len(clusters) == 1 else ""
-    return crops["crop_id"].tolist(), run.name + part
+    if action not in ACTIONS or run is None or run.name != target.get("run"):
+        return "Nothing to decide on here: open a cluster or select crops first", True
+    try:
+        crops = crops_of(explorer, run, target, verdict.get("count"))
+        by = By(user.name, based_on=_grounds(run, target), seen=verdict.get("seen"))
+        events = _write(explorer, run, action, crops, verdict, by)
+    except (UserError, ValueError) as error:
+        return str(error), True
+    return _said(events, action), False
+
+
+def crops_of(
+    explorer: Explorer, run: ClassRun, target: dict[str, Any], count: int | None = None
+) -> list[str]:
+    """Return the ids of the crops that a target holds.
+
+    Raises:
+        LabelError: there are none, or others than the page showed.
+    """
+    crops, rows = selected(explorer, run, target)
+    found = crops["crop_id"].to_numpy()[rows].tolist()
+    if not found:
+        raise LabelError("Nothing to decide on here: open a cluster or select crops first")
+    if count is not None and count != len(found):
+        raise LabelError(
+            f"There are {len(found):,} crops now and were {count:,} when you looked: somebody "
+            "moved some; look again, then decide"
+        )
+    return found
 
 
 def describe(event: Event) -> str:
     """Say in a few words what an event did."""
     what = f"{event.crops:,} crop{'' if event.crops == 1 else 's'}"
-    if event.action in ("name", "clear"):
-        return f"named {what} “{event.name}”" if event.name else f"took the name from {what}"
-    if event.action not in ("undo", "redo"):
+    if event.action == "name":
+        return f"named {what} “{event.name}”"
+    if event.action == "split" and event.value:
+        return f"split {what} off as cluster {event.value.rpartition('/')[2]}"
+    if event.action in _SAID and event.crops:
+        note = f": “{event.detail}”" if event.action == "flag" and event.detail else ""
+        return f"{_SAID[event.action].lower()} {what}{note}"
+    if event.action not in TURNS:
         words = [event.action, event.detail and f"“{event.detail}”", event.crops and what]
         return " ".join(str(word) for word in words if word)
     verb = {"undo": "undid", "redo": "did again"}[event.action]
-    state = f"now “{event.name}”" if event.name else "now unnamed"
+    if not event.crops:
+        return f"{verb} event {event.inverts}"
+    state = f"now “{event.name}”" if event.name else "as before"
     return f"{verb}: {what} {state}"
 
 
-def _turn(explorer: Explorer, action: str) -> str:
+def toast(message: str, failed: bool, at: int) -> dict[str, object]:
+    """Return a message that passes; what failed stays until it is read."""
+    return {
+        "id": f"toast-{at}",
+        "action": "show",
+        "message": message,
+        "color": "red" if failed else "ocean",
+        "autoClose": 12000 if failed else 5000,
+    }
+
+
+def _write(
+    explorer: Explorer,
+    run: ClassRun,
+    action: str,
+    crops: list[str],
+    verdict: dict[str, Any],
+    by: By,
+) -> list[Event]:
+    each_seen = bool((verdict.get("target") or {}).get("crops"))
+    found = explorer.found(run)
+    with explorer.labels.write() as writer:
+        groups = Groups.on(found, writer)
+        made = [
+            decide_on(
+                writer,
+                Verdict(
+                    action,
+                    tuple(some),
+                    name=name,
+                    to=verdict.get("to") or None,
+                    note=verdict.get("note") or None,
+                    each_seen=each_seen,
+                ),
+                by,
+                groups=groups,
+            )
+            for name, some in _by_name(explorer, run, action, crops, verdict.get("name"))
+        ]
+    return [event for event in made if event]
+
+
+def _by_name(
+    explorer: Explorer, run: ClassRun, action: str, crops: list[str], name: str | None
+) -> list[tuple[str | None, list[str]]]:
+    """Return the crops with the name that each gets: the one that was typed, else its suggestion.
+
+    Raises:
+        LabelError: there is neither.
+    """
+    if action != "name" or name:
+        return [(name, crops)]
+    table = explorer.crop_table(run)
+    some = table.crops.iloc[table.ids.get_indexer(crops)].dropna(subset=["suggested"])
+    if some.empty:
+        raise LabelError("None of these has a suggestion: type a name (N)")
+    grouped = some.groupby("suggested", observed=True)["crop_id"]
+    return [(str(text), ids_.tolist()) for text, ids_ in grouped]
+
+
+def _grounds(run: ClassRun, target: dict[str, Any]) -> str:
+    group = target.get("group")
+    return f"{run.name}/{group}" if group is not None else run.name
+
+
+def _turn(explorer: Explorer, action: str, annotator: str) -> str:
     turn = explorer.labels.undo if action == "undo" else explorer.labels.redo
-    event = turn(annotator=explorer.annotator)
+    event = turn(annotator=annotator)
     if event is None:
         return f"Nothing to {action}"
     back = "Ctrl-Y does it again" if action == "undo" else "Ctrl-Z undoes it"
     return f"{_capital(describe(event))} — {back}"
 
 
-def _said(event: Event | None, name: str | None) -> str:
-    if event is None:
-        return (
-            f"Already “{name}”: nothing changed" if name else "They have no name: nothing changed"
-        )
-    return f"{_capital(describe(event))} — Ctrl-Z undoes it"
+def _said(events: list[Event], action: str) -> str:
+    if not events:
+        return f"They are so already: nothing to {action}"
+    said = _capital("; ".join(describe(event) for event in events[:3]))
+    more = f" and {len(events) - 3} more kinds" if len(events) > 3 else ""
+    turns = "it" if len(events) == 1 else "them one by one"
+    return f"{said}{more} — Ctrl-Z undoes {turns}"
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _toast(message: str, failed: bool, at: int) -> dict[str, object]:
-    return {
-        "id": f"toast-{at}",
-        "action": "show",
-        "message": message,
-        "color": "red" if failed else "ocean",
-        "autoClose": 8000 if failed else 5000,
-    }

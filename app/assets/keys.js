@@ -2,114 +2,177 @@
 "use strict";
 
 (() => {
-  const explorer = window.explorer;
-  const gallery = window.dash_clientside.gallery;
+  const { explorer } = window;
+  const { set, ask, address, go, count } = explorer;
+  const { gallery, queue, box } = explorer;
   const VIEWS = ["crop", "mask", "heat", "frame"];
+  const ONWARD = ["validate", "reject", "indeterminate", "name", "merge"]; // after these comes the next
 
-  const set = (id, props) => window.dash_clientside.set_props(id, props);
-  const crops = (count) => `${count.toLocaleString()} crop${count === 1 ? "" : "s"}`;
-  const rows = () => [...document.querySelectorAll(".queue-row[data-cluster]")];
-  const box = () => document.getElementById("gallery");
+  const titled = (row) => row.title || `cluster ${row.group}`;
 
-  let last = 0; // the verdict before, whose message gives way to the next
-  explorer.decide = (verdict) => {
-    const at = Math.max(Date.now(), last + 1);
-    set("verdict", { data: { ...verdict, at, before: last } });
-    last = at;
-  };
-
-  // What a verdict is about: the selected crops, else the cluster or the lasso that is shown.
+  // What a verdict is about: the row of the queue, else the selected crops, else all that is shown.
   const target = () => {
-    const { place, shape, left } = explorer.page;
-    const row = rows()[explorer.ring];
-    if (!place) return [null, ""];
+    const { row } = queue;
     if (row) {
-      const cluster = Number(row.dataset.cluster);
-      const label = cluster < 0 ? "noise" : `cluster ${cluster}`;
-      return [{ run: place.run, cluster }, `${label}, ${crops(Number(row.dataset.size))}`];
+      const { group, part, show } = row;
+      const what = group === null ? { show } : part === undefined ? { group } : { group, part };
+      const words = `${titled(row)}, ${count(row.size, "crop")}`;
+      return { target: { run: queue.run, ...what }, count: row.size, words, row };
     }
-    if (explorer.selected.size && box()) {
-      const chosen = [...explorer.selected];
-      return [{ run: place.run, crops: chosen }, `${crops(chosen.length)} selected`];
+    const { listing, selected, everything } = gallery;
+    if (!listing) return null;
+    if (selected.size && !everything) {
+      const crops = [...selected];
+      return { target: { run: listing.run, crops }, words: `${count(crops.length, "crop")} selected`, some: true };
     }
-    if (place.cluster !== undefined && box()) {
-      const label = place.cluster < 0 ? "noise" : `cluster ${place.cluster}`;
-      const what = { run: place.run, cluster: place.cluster, flags: left.flags };
-      return [what, `${label}, ${crops(left.size ?? place.size)}`];
+    if (!listing.count) return null;
+    const words = `${listing.title.toLowerCase()}, ${count(listing.count, "crop")}`;
+    return { target: listing.what, count: listing.count, words, some: everything };
+  };
+
+  const onward = (action, at) => {
+    if (at.row) queue.next();
+    else if (at.some) gallery.advance();
+    else if (ONWARD.includes(action)) document.querySelector(".turn.onward")?.click();
+  };
+
+  const verdict = (action, more = {}) => {
+    if (queue.active && queue.ring < 0) queue.move(0);
+    const at = more.at || target();
+    if (!at) return explorer.say("Nothing to decide on here: open a cluster or select crops first", true);
+    explorer.decide({ action, target: at.target, count: at.count, ...more.extra });
+    return onward(action, at);
+  };
+
+  const choose = (what, done) => {
+    if (queue.active && queue.ring < 0) queue.move(0);
+    const at = target();
+    if (!at) return explorer.say("Nothing to decide on here: open a cluster or select crops first", true);
+    return box.open({ ...what(at), beside: queue.beside, done: (answer) => done(at, answer) });
+  };
+
+  const name = () => choose(
+    (at) => ({
+      title: `Name ${at.words}`,
+      label: "Subcategory",
+      placeholder: "Subcategory, such as plastic bag",
+      free: true,
+      options: ask(address("/data/names", { run: at.target.run })).then((names) => names.map(
+        ([text, crops]) => ({ text, value: text, note: crops.toLocaleString("en") }),
+      )),
+    }),
+    (at, text) => verdict("name", { at, extra: { name: text } }),
+  );
+
+  const merge = () => choose(
+    (at) => ({
+      title: `Put ${at.words} into another cluster`,
+      label: "Cluster",
+      placeholder: "Number or name of the cluster",
+      free: false,
+      crops_run: (gallery.listing || {}).crops_run || queue.crops_run,
+      options: ask(address("/data/groups", { run: at.target.run })).then((groups) => groups
+        .filter(({ group }) => group !== at.target.group)
+        .map(({ group, size, names, exemplars }) => ({
+          text: [group === "-1" ? "noise" : group, ...names].join(" · "),
+          value: group,
+          note: size.toLocaleString("en"),
+          crops: exemplars,
+        }))),
+    }),
+    (at, to) => {
+      const whole = at.target.group !== undefined && at.target.part === undefined && !at.target.state;
+      verdict(whole ? "merge" : "move", { at, extra: { to } });
+    },
+  );
+
+  const split = () => {
+    const at = target();
+    const place = window.location.pathname;
+    if (at && (at.some || at.target.shape || at.target.part !== undefined)) return verdict("split");
+    if (at && at.target.group !== undefined && place !== "/map") {
+      const { run, group } = at.target;
+      return go(address("/map", { run, group }));
     }
-    if (shape && box()) return [{ run: place.run, shape }, "what is selected on the map"];
-    return [null, ""];
+    return explorer.say("Select the crops to split off, or draw around them on the map", true);
   };
 
-  const go = (href) => {
-    const url = new URL(href, window.location.href);
-    set("url", { pathname: url.pathname, search: url.search });
+  const grow = () => {
+    const at = target();
+    const group = at && at.target.group;
+    if (group === undefined || group === "-1" || group === null) {
+      return explorer.say("Open the cluster that is to grow first", true);
+    }
+    return go(address("/grow", { run: at.target.run, group }));
   };
 
-  const ring = (index) => {
-    const items = rows().length ? rows() : explorer.tiles;
-    if (!items.length) return;
-    explorer.ring = Math.max(0, Math.min(index, items.length - 1));
-    items.forEach((item, i) => item.classList.toggle("ring", i === explorer.ring));
-    items[explorer.ring].scrollIntoView({ block: "nearest" });
+  const flag = () => {
+    const [first] = gallery.selected;
+    const at = gallery.listing && gallery.know(first);
+    verdict(at && at.second ? "unflag" : "flag");
   };
 
-  // After a name the queue moves on by itself to the next cluster without one.
-  explorer.next = () => {
-    const after = rows().findIndex((row, i) => i > explorer.ring && row.querySelector(".name.none"));
-    if (after >= 0) ring(after);
+  const open = () => {
+    if (queue.active) return queue.open();
+    const { listing, crop } = gallery;
+    if (listing && crop) return go(address("/frame", { crop, run: listing.crops_run }));
+    if (listing && listing.what && listing.what.group !== undefined && window.location.pathname === "/map") {
+      return go(address("/cluster", { run: listing.run, group: listing.what.group }));
+    }
+    return undefined;
   };
 
-  const columns = () => {
-    if (rows().length || explorer.tiles.length < 2) return 1;
-    const top = explorer.tiles[0].offsetTop;
-    const second = explorer.tiles.findIndex((tile) => tile.offsetTop !== top);
-    return second < 0 ? explorer.tiles.length : second;
+  const pin = () => {
+    const { listing, crop, selected } = gallery;
+    const chosen = crop || [...selected][0];
+    if (!listing || !chosen) return explorer.say("Move the ring to a crop first (arrow keys)", true);
+    return set("pin", { data: { crop: chosen, crops_run: listing.crops_run } });
   };
 
-  const move = (step) => () => ring(explorer.ring < 0 ? 0 : explorer.ring + step());
+  const move = (step, unfolds) => () => {
+    if (queue.active) {
+      if (unfolds !== undefined) return queue.unfold(queue.ring, unfolds);
+      return queue.move(queue.ring < 0 ? 0 : queue.ring + Math.sign(step()));
+    }
+    return gallery.listing && gallery.move(gallery.ring < 0 ? 0 : gallery.ring + step());
+  };
   const follow = (selector) => () => document.querySelector(selector)?.click();
-  const view = (index) => () => box() && set(box().dataset.view, { value: VIEWS[index] });
 
   const actions = {
-    name() {
-      if (rows().length && explorer.ring < 0) ring(0);
-      const [what, words] = target();
-      if (what) explorer.naming.open(what, words, rows()[explorer.ring]?.children[2]);
-      else explorer.decide({ action: "name", name: "" }); // the answer says what is missing
-    },
-    unname: () => explorer.decide({ action: "unname", target: target()[0] }),
+    approve: () => verdict("validate"),
+    reject: () => verdict("reject"),
+    indeterminate: () => verdict("indeterminate"),
+    take: () => verdict("name"),
+    unname: () => verdict("clear"),
+    name, merge, split, grow, flag, open, pin,
+    unpin: () => set("pin", { data: null }),
     undo: () => explorer.decide({ action: "undo" }),
     redo: () => explorer.decide({ action: "redo" }),
     help: () => set("help", { opened: true }),
-    open() {
-      const row = rows()[Math.max(explorer.ring, 0)];
-      const place = explorer.page.place;
-      const shape = explorer.page.shape;
-      if (row) go(row.dataset.href);
-      else if (shape && shape.cluster !== undefined) {
-        go(`/cluster?${new URLSearchParams({ run: place.run, cluster: shape.cluster })}`);
-      }
-    },
-    all: () => gallery.select(explorer.tiles.map((tile) => tile.dataset.id)),
-    mark: () => explorer.tiles[explorer.ring] && gallery.toggle(explorer.ring, false),
-    clear: () => gallery.select([]),
-    left: move(() => -1),
-    right: move(() => 1),
-    up: move(() => -columns()),
-    down: move(() => columns()),
+    all: () => gallery.listing && gallery.all(),
+    mark: () => gallery.listing && gallery.ring >= 0 && gallery.toggle(gallery.ring, false),
+    clear: () => gallery.listing && gallery.select([]),
+    left: move(() => -1, false),
+    right: move(() => 1, true),
+    up: move(() => -gallery.columns),
+    down: move(() => gallery.columns),
     next: follow(".turn.next"),
     previous: follow(".turn.previous"),
     queue: follow('nav a[href^="/queue"]'),
-    map: follow('nav a[href^="/map"]'),
   };
-  VIEWS.forEach((kind, index) => (actions[kind] = view(index)));
+  VIEWS.forEach((kind, index) => (actions[kind] = () => {
+    const at = document.getElementById("gallery");
+    if (at && at.dataset.view) set(at.dataset.view, { value: VIEWS[index] });
+  }));
+  explorer.act = (action) => actions[action]();
+  // A page whose keys mean something of its own, such as growing, answers first: it returns true.
+  explorer.own = null;
 
   const KEYS = {
-    n: "name", Delete: "unname", "?": "help", Enter: "open", " ": "mark", Escape: "clear",
-    ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
-    j: "next", k: "previous", q: "queue", m: "map",
-    1: "crop", 2: "mask", 3: "heat", 4: "frame",
+    a: "approve", x: "reject", n: "name", m: "merge", s: "split", g: "grow", f: "flag",
+    i: "indeterminate", y: "take", p: "pin", Delete: "unname", "?": "help", Enter: "open", " ": "mark",
+    Escape: "clear", ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
+    j: "next", k: "previous", q: "queue", 1: "crop", 2: "mask", 3: "heat", 4: "frame",
   };
   const WITH_CONTROL = { z: "undo", y: "redo", a: "all" };
 
@@ -118,27 +181,31 @@
     if (event.altKey) return undefined;
     if (!event.ctrlKey && !event.metaKey) return KEYS[key];
     if (event.shiftKey && key === "z") return "redo";
-    return key === "a" && !explorer.tiles.length ? undefined : WITH_CONTROL[key];
+    return key === "a" && !gallery.listing ? undefined : WITH_CONTROL[key];
   };
 
-  const typing = (at) => at.matches("input:not([type=radio]), textarea, [contenteditable]");
+  const typing = (at) => at.matches("input:not([type=radio]), textarea, select, [contenteditable], .ag-root *");
 
   document.addEventListener("keydown", (event) => {
     const action = meaning(event);
-    if (!action || typing(event.target) || document.querySelector("[aria-modal]")) return;
-    if (action === "open" && event.target.closest("a, button")) return;
-    if (action === "mark" && event.target.closest("button")) return;
+    if (!action || typing(event.target) || document.querySelector("[aria-modal=true]")) return;
+    const pressed = event.target.closest("a, button, [role=tab], [role=slider], summary, label");
+    if (pressed && ["open", "mark"].includes(action)) return;
+    if (pressed?.matches("[role=slider], [role=tab], label") && event.key.startsWith("Arrow")) return;
+    const own = explorer.own && document.querySelector(explorer.own.page) && explorer.own.act(action);
+    if (own === "pass") return;
     event.preventDefault();
-    actions[action]();
+    if (!own) actions[action]();
   }, true);
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-do], [data-copy]");
-    const row = event.target.closest(".queue-row[data-href]");
-    if (row && !button) return go(row.dataset.href);
     if (!button) return undefined;
     button.blur(); // else Space would press it again
-    if (button.dataset.do) return actions[button.dataset.do]();
+    if (button.dataset.do) {
+      const own = explorer.own && document.querySelector(explorer.own.page) && explorer.own.act(button.dataset.do);
+      return own ? undefined : actions[button.dataset.do]();
+    }
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = "copied";
     return setTimeout(() => (button.textContent = "copy"), 1500);
@@ -151,13 +218,12 @@
       const query = new URLSearchParams(window.location.search);
       query.set("run", place.run);
       for (const { id, value } of window.dash_clientside.callback_context.inputs_list) {
-        query.set(id.split("-").pop(), value);
+        const name = id.split("-").pop();
+        if (value === null || value === undefined || value === "") query.delete(name);
+        else query.set(name, value);
       }
       window.history.replaceState(window.history.state, "", `?${query}`);
       return query.toString();
-    },
-    names(list) {
-      explorer.page.names = list || [];
     },
   };
 })();

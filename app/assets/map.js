@@ -3,8 +3,10 @@
 
 (() => {
   const WAIT = 125; // ms before the card shows, so that crossing the map does not flicker
-  const make = window.dash_clientside.gallery.element;
+  const { explorer } = window;
+  const { element, picture, ask, set } = explorer;
   const mouse = { x: 0, y: 0 };
+  const known = new Map();
   let timer = null;
   let onMap = false; // whether the person's last act was on the map
 
@@ -14,18 +16,28 @@
 
   const outline = (selected) => {
     if (selected?.lassoPoints) return { x: selected.lassoPoints.x, y: selected.lassoPoints.y };
-    if (!selected?.range) return null;
+    if (!selected?.range?.x) return null;
     const [x0, x1] = selected.range.x;
     const [y0, y1] = selected.range.y;
     return { x: [x0, x1, x1, x0], y: [y0, y0, y1, y1] };
   };
 
-  const fill = (card, run, [crop, cluster, dive, name]) => {
-    const image = make("img", "");
+  const learn = async (run, crop) => {
+    if (known.size > 5000) known.clear();
+    if (!known.has(crop)) known.set(crop, (await ask("/data/crops", { run, crops: [crop] }))[crop]);
+    return known.get(crop);
+  };
+
+  const fill = (card, place, crop, at) => {
+    const image = element("img");
     image.alt = "";
-    image.src = window.dash_clientside.gallery.picture(run, crop, "crop", 240);
-    const lines = [make("div", "", cluster), make("div", "note", `dive ${dive}`)];
-    if (name) lines.unshift(make("div", "strong", name));
+    image.src = picture(place.crops_run, crop, "crop", 240);
+    const lines = [
+      element("div", "", at.group === "-1" ? "noise" : `cluster ${at.group}`),
+      element("div", "note", at.where),
+    ];
+    if (at.label) lines.unshift(element("div", "strong", at.label));
+    else if (at.suggested) lines.unshift(explorer.label(at.suggested[0], "machine"));
     card.replaceChildren(image, ...lines);
   };
 
@@ -36,32 +48,103 @@
     card.style.transform = `translate(${x}px, ${y}px)`;
   };
 
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest(".legend-row");
+    if (!row) return;
+    row.setAttribute("aria-pressed", row.getAttribute("aria-pressed") !== "true");
+    const off = [...document.querySelectorAll('.legend-row[aria-pressed="false"]')];
+    const values = off.map((at) => at.dataset.value);
+    set("map-without", { data: values.length ? { column: row.dataset.column, values } : null });
+  });
+
+  // A file that is dropped on the page, or chosen: what is like it is shown.
+  const search = async (file) => {
+    const target = explorer.run;
+    if (!file || !target) return explorer.say("Open a class first: there is nothing to search among", true);
+    explorer.say(`Looking for what is like ${file.name} …`);
+    const answer = await fetch(explorer.address("/data/similar", { run: target }), { method: "POST", body: file });
+    const found = await answer.json().catch(() => ({ error: `the page answered ${answer.status}` }));
+    if (found.error) return explorer.say(found.error, true);
+    return explorer.go(explorer.address("/cluster", { run: target, like: found.like }));
+  };
+
+  const curtain = element("div", "dropping", "Drop the image to find its like");
+  let inside = 0;
+  const isFile = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
+  document.addEventListener("dragenter", (event) => {
+    if (!isFile(event)) return;
+    inside += 1;
+    document.body.append(curtain);
+  });
+  document.addEventListener("dragleave", () => {
+    inside = Math.max(0, inside - 1);
+    if (!inside) curtain.remove();
+  });
+  document.addEventListener("dragover", (event) => isFile(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (!isFile(event)) return;
+    event.preventDefault();
+    inside = 0;
+    curtain.remove();
+    search(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "map-file") search(event.target.files[0]);
+  }, true);
+
   window.dash_clientside.map = {
+    run(name) {
+      explorer.run = name; // what a search is among, whichever page one is on
+    },
+
     shape(selected, clicked) {
       const none = window.dash_clientside.no_update;
       const [cause] = window.dash_clientside.callback_context.triggered;
       if (!cause) return none;
-      let shape = outline(selected);
-      // A redraw, as after naming, may drop plotly's own selection; only a person ends ours.
-      if (cause.prop_id.endsWith("selectedData") && !shape && !onMap) return none;
       if (cause.prop_id.endsWith("clickData")) {
         if (!clicked) return none;
-        const label = clicked.points[0].customdata[1];
-        shape = { cluster: label === "noise" ? -1 : Number(label.split(" ")[1]) };
+        const { run } = explorer;
+        const crop = clicked.points[0].customdata;
+        if (!crop) return none;
+        learn(run, crop).then((at) => set("map-shape", { data: { group: at.group } }));
+        return none;
       }
-      window.explorer.page.shape = shape;
-      return shape;
+      const polygon = outline(selected);
+      // A redraw, as after naming, may drop plotly's own selection; only a person ends ours.
+      if (!polygon) return onMap ? null : none;
+      return { shape: polygon };
+    },
+
+    viewport(layout) {
+      const none = window.dash_clientside.no_update;
+      const graph = document.querySelector(".map .js-plotly-plot");
+      const moved = layout && Object.keys(layout).some((key) => key.startsWith("xaxis") || key === "autosize");
+      if (!moved || !graph) return none;
+      const { xaxis, yaxis, _size } = graph._fullLayout;
+      return { x: [...xaxis.range], y: [...yaxis.range], width: _size.w, height: _size.h };
+    },
+
+    ranges(...selections) {
+      const found = {};
+      window.dash_clientside.callback_context.inputs_list[0].forEach(({ id }, index) => {
+        const span = selections[0][index]?.range?.x;
+        if (span) found[id.column] = [Math.min(...span), Math.max(...span)];
+      });
+      return Object.keys(found).length ? found : null;
     },
 
     hover(hovered, place) {
       const card = document.getElementById("card");
       clearTimeout(timer);
-      if (!hovered) {
+      const crop = hovered?.points[0].customdata;
+      if (!crop) {
         card.classList.remove("shown");
         return;
       }
-      timer = setTimeout(() => {
-        fill(card, place.crops_run, hovered.points[0].customdata);
+      timer = setTimeout(async () => {
+        const at = await learn(place.run, crop);
+        if (!at) return;
+        fill(card, place, crop, at);
         put(card);
         card.classList.add("shown");
       }, card.classList.contains("shown") ? 0 : WAIT);

@@ -1,64 +1,59 @@
 # mypy: disable-error-code="untyped-decorator"
-"""Cluster: the crops of one cluster, to look through and to name."""
+"""Cluster: the crops of one cluster, or of another selection, to look through and decide on."""
 
 from typing import Any
 
-import dash_mantine_components as dmc
-import pandas as pd
+import numpy as np
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from app import ids, queries
+from app import ids, queries, selection
 from app.data import ClassRun, Explorer
+from app.listing import ADDRESSED, LIKE_PINNED, listing, selected, title_of
 from app.pages.queue import no_clusters
 from app.parts import (
     Query,
+    choice,
     empty_state,
     gallery,
-    gallery_items,
     link,
     name_badges,
     register_gallery,
-    segmented,
-    tool,
+    verdict_tools,
     view_switch,
 )
+from classify.errors import UserError
 
-LEAF_SIZE = 200  # crops shown at once
+ORDERS = {**selection.ORDERS, LIKE_PINNED: "Like the pinned crop"}
 
 
 def layout(explorer: Explorer, query: Query) -> Component:
     """Return the page."""
-    run = explorer.class_run(query.get("run"))
+    run = _run(explorer, query)
     if run is None:
         return no_clusters(explorer)
-    cluster = _number(query.get("cluster"))
-    crops = explorer.crops(run)
-    size = int((crops["cluster"] == cluster).sum())
-    if cluster is None or not size:
-        return empty_state(
-            "There is no such cluster", f"Run {run.name} has no cluster {query.get('cluster')!r}."
-        )
-    place = {"run": run.name, "cluster": cluster, "size": size}
-    leaves = -(-size // LEAF_SIZE)
+    what = _what(explorer, query)
+    order = query.get("order") if query.get("order") in ORDERS else "typical"
+    try:
+        found = listing(explorer, run, what, str(order), query.get("pinned"))
+        crops, rows = selected(explorer, run, _whole(what))
+    except (UserError, ValueError) as error:
+        return empty_state("There is nothing to show", str(error))
+    if not len(rows):
+        return empty_state("No crops", f"{title_of(what)} of run {run.name} holds no crops now.")
+    place = {"run": run.name, "what": _whole(what)}
     return html.Div(
         [
             dcc.Store(id=ids.PLACE, data=place),
             html.Div(
                 [
-                    *_turners(run, crops, cluster),
-                    html.H1(_title(run, cluster)),
-                    html.Div(id=ids.CLUSTER_NAMES),
-                    html.Div(className="spring"),
-                    html.Div(id=ids.SELECTED, className="selected"),
-                    tool("Name", "N", "name", primary=True),
-                    tool("Unname", "Del", "unname"),
-                    tool("Undo", "Ctrl Z", "undo"),
+                    html.Div(_heading(explorer, run, what), className="bar"),
+                    html.Div(verdict_tools(), className="bar tools"),
+                    html.Div(_controls(query, crops.iloc[rows], str(order)), className="bar"),
                 ],
-                className="bar",
+                className="sticky",
             ),
-            html.Div(_controls(query, crops[crops["cluster"] == cluster], leaves), className="bar"),
-            *gallery(ids.CLUSTER),
+            gallery(ids.CLUSTER, found.sent(explorer, run, title_of(what))),
         ],
         className="page",
     )
@@ -66,59 +61,99 @@ def layout(explorer: Explorer, query: Query) -> Component:
 
 def register(app: Dash, explorer: Explorer) -> None:
     """Fill the gallery, and keep its names true."""
-    register_gallery(app, explorer, ids.CLUSTER, ids.ORDER, ids.FLAGGED, ids.LEAF)
+    register_gallery(app, ids.CLUSTER, ids.ORDER, ids.FLAGGED, ids.STATE)
 
     @app.callback(
         Output(ids.items(ids.CLUSTER), "data"),
-        Output(ids.LEAF, "total"),
+        Output(ids.TOASTS, "sendNotifications", allow_duplicate=True),
         Input(ids.ORDER, "value"),
         Input(ids.FLAGGED, "value"),
-        Input(ids.LEAF, "value"),
+        Input(ids.STATE, "value"),
         State(ids.PLACE, "data"),
+        State(ids.PIN, "data"),
+        prevent_initial_call=True,
     )
     def fill(
-        order: str, flagged: str, leaf: int, place: dict[str, Any]
-    ) -> tuple[dict[str, Any], int]:
+        order: str, flagged: str, state: str, place: dict[str, Any], pin: dict[str, str] | None
+    ) -> tuple[object, list[dict[str, object]]]:
         run = explorer.class_run(place["run"])
-        if run is None:
-            return {"run": "", "items": []}, 1
-        crops = explorer.crops(run)
-        crops = queries.by_flag(crops[crops["cluster"] == place["cluster"]], flagged)
-        leaves = max(1, -(-len(crops) // LEAF_SIZE))
-        start = (min(max(1, leaf), leaves) - 1) * LEAF_SIZE
-        shown = queries.ordered(crops, order).iloc[start : start + LEAF_SIZE]
-        # A verdict on "the cluster" is one on what the filter leaves of it.
-        left = {"flags": flagged, "size": len(crops)}
-        return gallery_items(run, shown.itertuples(), left=left), leaves
+        assert run is not None  # the page was made for it
+        what = {**place["what"], "flags": flagged, "state": state}
+        try:
+            found = listing(explorer, run, what, order, pin and pin["crop"])
+            said = [] if pin or order != LIKE_PINNED else ["Pin a crop first: P on the ring"]
+        except UserError as error:
+            found = listing(explorer, run, what, "typical")
+            said = [str(error)]
+        shown = [{"action": "show", "message": text, "color": "yellow"} for text in said]
+        return found.sent(explorer, run, title_of(what)), shown
 
     @app.callback(
         Output(ids.CLUSTER_NAMES, "children"),
+        Output(ids.CLUSTER_FACTS, "children"),
         Input(ids.EVENT, "data"),
         State(ids.PLACE, "data"),
     )
-    def heading(_event: int, place: dict[str, Any]) -> object:
+    def heading(_event: int, place: dict[str, Any]) -> tuple[object, object]:
         run = explorer.class_run(place["run"])
-        if run is None:
-            return None
-        crops = explorer.crops(run)
-        found = queries.names_of(crops[crops["cluster"] == place["cluster"]])
-        return name_badges(found, size=place["size"], most=4)
+        assert run is not None
+        crops, rows = selected(explorer, run, place["what"])
+        some = crops.iloc[rows]
+        found = queries.names_of(some)
+        facts = (
+            f"{len(some):,} crops · {some['frame_id'].nunique():,} frames · "
+            f"{some['dive'].nunique():,} dives · {int(selection.open_crops(some).sum()):,} open"
+        )
+        return name_badges(found, size=len(some), most=4), facts
 
 
-def _number(text: str | None) -> int | None:
-    try:
-        return int(text or "")
-    except ValueError:
-        return None
+def _run(explorer: Explorer, query: Query) -> ClassRun | None:
+    """Return the run that is asked for; of a name alone, the one with the most crops of it."""
+    if query.get("run") or not query.get("name"):
+        return explorer.class_run(query.get("run"))
+    what = _what(explorer, query)
+    latest = {run.class_name: run for run in explorer.class_runs()}
+    bearing = [(len(selected(explorer, run, what)[1]), run.name) for run in latest.values()]
+    return explorer.class_run(max(bearing)[1]) if bearing else None
 
 
-def _title(run: ClassRun, cluster: int) -> list[Any]:
-    what = "Noise" if cluster < 0 else f"Cluster {cluster}"
-    return [what, " of ", html.Em(run.class_name)]
+def _what(explorer: Explorer, query: Query) -> dict[str, Any]:
+    what: dict[str, Any] = {key: query[key] for key in ADDRESSED if query.get(key)}
+    if "name" in what:  # an address may give the id of a subcategory, which outlives its name
+        tree = explorer.labels.tree()
+        what["name"] = tree.text(what["name"]) if what["name"] in tree.nodes else what["name"]
+    return what or {"show": "all"}
 
 
-def _turners(run: ClassRun, crops: pd.DataFrame, cluster: int) -> list[Component]:
-    before, after = queries.neighbours(crops, cluster)
+def _whole(what: dict[str, Any]) -> dict[str, Any]:
+    """Return a selection without its filters."""
+    return {key: value for key, value in what.items() if key not in ("flags", "state")}
+
+
+def _heading(explorer: Explorer, run: ClassRun, what: dict[str, Any]) -> list[Component]:
+    group = what.get("group")
+    turners = [] if group is None else _turners(explorer, run, str(group))
+    reference = what.get("like")
+    if reference:
+        source = f"/picture/{reference}"
+        if not str(reference).startswith("p"):
+            source = link(f"/image/{reference}", kind="crop", size=96, run=run.crops_run)
+        turners = [html.Img(src=source, className="reference", alt="what was searched by")]
+    return [
+        *turners,
+        html.H1([title_of(what), " of ", html.Em(run.class_name)]),
+        html.Div(id=ids.CLUSTER_NAMES),
+        html.Div(id=ids.CLUSTER_FACTS, className="note numbers"),
+        html.Div(className="spring"),
+        html.Div(id=ids.SELECTED, className="selected", **{"aria-live": "polite"}),
+    ]
+
+
+def _turners(explorer: Explorer, run: ClassRun, group: str) -> list[Component]:
+    table = explorer.crop_table(run)
+    # By size, not by what is open: a verdict must not change which is next.
+    line = queries.queue(explorer.crops(run), table.typical, run.persistence, sort="size")
+    before, after, onward = queries.following(line, group)
     turners: list[Component] = []
     for target, sign, key, what in (
         (before, "\u2039", "K", "previous"),
@@ -127,26 +162,31 @@ def _turners(run: ClassRun, crops: pd.DataFrame, cluster: int) -> list[Component
         if target is None:
             turners.append(html.Span(sign, className="round off"))
             continue
-        href = link("/cluster", run=run.name, cluster=target)
-        title = f"{what.capitalize()} cluster ({key})"
-        turners.append(dcc.Link(sign, href=href, className=f"round turn {what}", title=title))
-    return turners
+        href = link("/cluster", run=run.name, group=target)
+        name = f"{what.capitalize()} cluster"
+        turners.append(
+            dcc.Link(
+                [html.Span(sign, **{"aria-hidden": "true"}), html.Span(name, className="unseen")],
+                href=href,
+                className=f"round turn {what}",
+                title=f"{name} ({key})",
+            )
+        )
+    href = link("/queue", run=run.name)
+    if onward is not None:
+        href = link("/cluster", run=run.name, group=onward)
+    return [*turners, dcc.Link("Next that waits", href=href, className="turn onward")]
 
 
-def _controls(query: Query, crops: pd.DataFrame, leaves: int) -> list[Component]:
-    dives = crops["dive"].nunique()
-    facts = f"{len(crops):,} crops · {crops['frame_id'].nunique():,} frames · "
-    facts += f"{dives:,} dive{'' if dives == 1 else 's'}"
-    leaf = min(max(_number(query.get("leaf")) or 1, 1), leaves)
+def _controls(query: Query, crops: Any, order: str) -> list[Component]:  # noqa: ANN401
+    orders = dict(ORDERS)
+    if not np.any(crops["time_utc"].notna()):
+        del orders["time"]
     return [
         view_switch(ids.CLUSTER, query.get("view")),
-        segmented(ids.ORDER, queries.ORDERS, query.get("order")),
-        _flag_filter(queries.flags_of(crops), query.get("flags")),
-        html.Div(facts, className="note numbers"),
-        html.Div(className="spring"),
-        dmc.Pagination(
-            id=ids.LEAF, total=leaves, value=leaf, size="sm", hideWithOnePage=True, siblings=1
-        ),
+        choice(ids.ORDER, orders, order, "Order"),
+        choice(ids.STATE, selection.STATES, query.get("state"), "Which crops", width=150),
+        _flag_filter(selection.flags_of(crops), query.get("flags")),
     ]
 
 
@@ -154,13 +194,6 @@ def _flag_filter(flags: dict[str, int], value: str | None) -> Component:
     """Return the choice of crops by the flags of their frames; hidden where there are none."""
     options = {"all": "All frames", "none": "Frames without flags"}
     options |= {flag: f"{flag.capitalize()} ({count:,})" for flag, count in flags.items()}
-    return dmc.Select(
-        id=ids.FLAGGED,
-        data=[{"value": v, "label": label} for v, label in options.items()],
-        value=value if value in options else "all",
-        size="xs",
-        w=180,
-        allowDeselect=False,
-        style=None if flags else {"display": "none"},
-        **{"aria-label": "Crops by the flags of their frames"},
-    )
+    chosen = choice(ids.FLAGGED, options, value, "Crops by the flags of their frames")
+    chosen.style = None if flags else {"display": "none"}
+    return chosen

@@ -1,28 +1,56 @@
 # mypy: disable-error-code="untyped-decorator"
-"""Map: every crop of a class as a point; what a lasso holds is shown beside it."""
+"""Map: every crop of a class as a point; what is drawn around or found shows beside it."""
 
 from typing import Any
 
-import pandas as pd
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+import dash_mantine_components as dmc
+import numpy as np
+from dash import (
+    ALL,
+    ClientsideFunction,
+    Dash,
+    Input,
+    Output,
+    Patch,
+    State,
+    ctx,
+    dcc,
+    html,
+    no_update,
+)
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
-from app import figures, ids, queries
-from app.data import Explorer
+from app import ids, map_figure
+from app.data import ClassRun, Explorer
+from app.histogram import histogram, offered
+from app.listing import listing, selected, title_of
+from app.map_figure import COLOUR_BY, MOST_POINTS, Viewport
 from app.pages.queue import no_clusters
 from app.parts import (
     Query,
+    choice,
     empty_state,
     gallery,
-    gallery_items,
     link,
     register_gallery,
-    segmented,
-    tool,
+    verdict_tools,
     view_switch,
 )
+from app.selection import mask
+from app.verdicts import toast
+from classify.errors import UserError
 
-MOST_SHOWN = 60  # crops of a selection in the gallery
+_SHAPES = ("group", "name", "like")  # what an address can ask for
+_CONFIG = {
+    "displaylogo": False,
+    "responsive": True,
+    "scrollZoom": True,
+    "modeBarButtons": [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+}
+_MOST_IN_LEGEND = 200
+
+Plain = dict[str, Any] | None  # what a Store holds
 
 
 def layout(explorer: Explorer, query: Query) -> Component:
@@ -37,57 +65,45 @@ def layout(explorer: Explorer, query: Query) -> Component:
             f"Run {run.name} has clusters but no map.",
             f"discover cluster --class {run.class_name}",
         )
+    shape = next(({key: query[key]} for key in _SHAPES if query.get(key)), None)
+    stores = [
+        dcc.Store(id=ids.PLACE, data={"run": run.name, "crops_run": run.crops_run}),
+        dcc.Store(id=ids.SHAPE, data=shape),
+        *(dcc.Store(id=i) for i in (ids.RANGES, ids.WITHOUT, ids.VIEWPORT, ids.MAP_DRAWN)),
+    ]
     return html.Div(
         [
-            dcc.Store(id=ids.PLACE, data={"run": run.name, "crops_run": run.crops_run}),
-            dcc.Store(id=ids.SHAPE),
+            *stores,
             html.Section(
                 [
                     html.Div(_controls(query, crops), className="bar"),
-                    dcc.Graph(id=ids.GRAPH, className="map", config=_CONFIG, clear_on_unhover=True),
+                    html.Div(
+                        [
+                            dcc.Graph(id=ids.GRAPH, className="map", config=_CONFIG,
+                                      clear_on_unhover=True),
+                            html.Div(id=ids.MAP_LEGEND, className="legend scrolls", tabIndex=0,
+                                     role="group", **{"aria-label": "Colours"}),
+                        ],
+                        className="map-and-legend",
+                    ),
+                    html.Div([_histogram(column) for column in offered(crops)],
+                             className="histograms"),
                     html.Div(id=ids.CARD, className="card"),
                 ],
                 className="map-side",
             ),
-            html.Aside(_beside(query), className="beside"),
+            html.Aside(_beside(query), className="beside scrolls", tabIndex=0,
+                       **{"aria-label": "What is selected"}),
         ],
         className="map-page",
-    )
+    )  # fmt: skip
 
 
 def register(app: Dash, explorer: Explorer) -> None:
     """Draw the map, and show what is selected."""
-
-    @app.callback(
-        Output(ids.GRAPH, "figure"),
-        Input(ids.COLOUR, "value"),
-        Input(ids.EVENT, "data"),
-        State(ids.PLACE, "data"),
-        State(ids.GRAPH, "figure"),
-    )
-    def draw(colour_by: str, _event: int, place: dict[str, Any], drawn: object) -> object:
-        run = explorer.class_run(place["run"])
-        unchanged = drawn and ctx.triggered_id == ids.EVENT and colour_by not in ("name", "cluster")
-        if run is None or unchanged:
-            return no_update
-        crops = queries.sample(explorer.crops(run), figures.MOST_POINTS)
-        return figures.crop_map(crops, colour_by=colour_by)
-
-    @app.callback(
-        Output(ids.items(ids.MAP), "data"),
-        Output(ids.MAP_HEADING, "children"),
-        Input(ids.SHAPE, "data"),
-        State(ids.PLACE, "data"),
-    )
-    def fill(shape: dict[str, Any] | None, place: dict[str, Any]) -> tuple[object, object]:
-        run = explorer.class_run(place["run"])
-        if run is None or not shape:
-            return {"run": "", "items": []}, "Nothing selected"
-        crops = queries.ordered(queries.within(explorer.crops(run), shape), "typical")
-        items = gallery_items(run, crops.head(MOST_SHOWN).itertuples())
-        return items, _heading(len(crops), shape, run.name)
-
-    register_gallery(app, explorer, ids.MAP, ids.COLOUR)
+    _register_map(app, explorer)
+    _register_beside(app, explorer)
+    register_gallery(app, ids.MAP, ids.COLOUR)
     app.clientside_callback(
         ClientsideFunction("map", "shape"),
         Output(ids.SHAPE, "data"),
@@ -96,35 +112,219 @@ def register(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
+        ClientsideFunction("map", "viewport"),
+        Output(ids.VIEWPORT, "data"),
+        Input(ids.GRAPH, "relayoutData"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("map", "ranges"),
+        Output(ids.RANGES, "data"),
+        Input({"type": ids.HISTOGRAM, "column": ALL}, "selectedData"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
         ClientsideFunction("map", "hover"),
+        Output(ids.MAP_DRAWN, "data"),
         Input(ids.GRAPH, "hoverData"),
         State(ids.PLACE, "data"),
         prevent_initial_call=True,
     )
 
 
-_CONFIG = {
-    "displaylogo": False,
-    "responsive": True,
-    "scrollZoom": True,
-    "modeBarButtons": [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
-}
+def _register_map(app: Dash, explorer: Explorer) -> None:
+    @app.callback(
+        Output(ids.GRAPH, "figure"),
+        Output(ids.MAP_LEGEND, "children"),
+        Output(ids.MAP_NOTE, "children"),
+        Input(ids.COLOUR, "value"),
+        Input(ids.EVENT, "data"),
+        Input(ids.RANGES, "data"),
+        Input(ids.WITHOUT, "data"),
+        Input(ids.VIEWPORT, "data"),
+        Input(ids.PICTURES, "checked"),
+        Input(ids.SHAPE, "data"),
+        State(ids.PLACE, "data"),
+        State(ids.GRAPH, "figure"),
+    )
+    def draw(
+        colour_by: str, _event: int, ranges: Plain, without: Plain, viewport: Plain,
+        pictures: bool, shape: Plain, place: dict[str, Any], drawn: Plain,
+    ) -> tuple[object, object, object]:  # fmt: skip
+        run = explorer.class_run(place["run"])
+        assert run is not None  # the page was made for it
+        crops = explorer.crops(run)
+        moved = {i["prop_id"].split(".")[0] for i in ctx.triggered} if drawn else set()
+        if moved == {ids.EVENT} and colour_by not in ("group", "name"):
+            return no_update, no_update, no_update
+        if moved == {ids.SHAPE}:
+            return _ringed(explorer, run, shape), no_update, no_update
+        keep = mask(crops, {"ranges": ranges, "without": without})
+        view = Viewport.of(viewport, crops)
+        figure = map_figure.crop_map(
+            crops, keep, view, colour_by=colour_by, priority=_priority(explorer, run)
+        )
+        if pictures:
+            figure["layout"]["images"] += map_figure.pictures(crops, keep, view, run.crops_run)
+        if not moved:
+            figure["data"][1] = _ring(explorer, run, shape)
+            return figure, _legend(crops, colour_by, without), _note(crops, keep, view)
+        legend = no_update
+        if moved & {ids.COLOUR, ids.EVENT, ids.WITHOUT}:
+            legend = _legend(crops, colour_by, without)
+        return _patched(figure), legend, _note(crops, keep, view)
+
+    @app.callback(
+        Output({"type": ids.HISTOGRAM, "column": ALL}, "figure"),
+        Input(ids.RANGES, "data"),
+        Input(ids.WITHOUT, "data"),
+        Input(ids.SHAPE, "data"),
+        State(ids.PLACE, "data"),
+    )
+    def histograms(ranges: Plain, without: Plain, shape: Plain, place: dict[str, Any]) -> list[Any]:
+        run = explorer.class_run(place["run"])
+        assert run is not None
+        crops = explorer.crops(run)
+        drawn = []
+        for output in ctx.outputs_list:
+            column = output["id"]["column"]
+            others = {key: span for key, span in (ranges or {}).items() if key != column}
+            # Each shows what the others leave, so that its own range can still be widened.
+            what = {"ranges": others, "without": without, **_polygon(shape)}
+            drawn.append(histogram(crops, mask(crops, what), column))
+        return drawn
 
 
-def _controls(query: Query, crops: pd.DataFrame) -> list[Component]:
+def _register_beside(app: Dash, explorer: Explorer) -> None:
+    @app.callback(
+        Output(ids.items(ids.MAP), "data"),
+        Output(ids.MAP_HEADING, "children"),
+        Output(ids.TOASTS, "sendNotifications", allow_duplicate=True),
+        Input(ids.SHAPE, "data"),
+        Input(ids.RANGES, "data"),
+        Input(ids.WITHOUT, "data"),
+        State(ids.PLACE, "data"),
+        prevent_initial_call="initial_duplicate",
+    )
+    def fill(
+        shape: Plain, ranges: Plain, without: Plain, place: dict[str, Any]
+    ) -> tuple[object, object, object]:
+        run = explorer.class_run(place["run"])
+        assert run is not None
+        nothing = {"run": run.name, "crops_run": run.crops_run, "ids": "", "count": 0}
+        if not shape:
+            return nothing, "Nothing selected", no_update
+        what = {"ranges": ranges, "without": without, **shape}
+        what = {key: value for key, value in what.items() if value}
+        try:
+            found = listing(explorer, run, what, "typical")
+        except UserError as error:
+            return nothing, "Nothing selected", [toast(str(error), True, 0)]
+        title = title_of(what) if set(what) & set(_SHAPES) else "Selection"
+        return found.sent(explorer, run, title), _heading(found.count, shape, title, run), no_update
+
+    @app.callback(
+        Output(ids.SHAPE, "data", allow_duplicate=True),
+        Output(ids.TOASTS, "sendNotifications", allow_duplicate=True),
+        Input(ids.MAP_SEARCH, "n_submit"),
+        State(ids.MAP_SEARCH, "value"),
+        State(ids.PLACE, "data"),
+        prevent_initial_call=True,
+    )
+    def search(
+        submitted: int | None, text: str | None, place: dict[str, Any]
+    ) -> tuple[object, object]:
+        if not submitted:  # the page was just opened
+            raise PreventUpdate
+        run = explorer.class_run(place["run"])
+        assert run is not None
+        found = find(explorer, run, (text or "").strip())
+        if found is None:
+            missing = f"Nothing is called {text!r}: give a cluster, a subcategory or a crop's id"
+            return no_update, [toast(missing, True, submitted)]
+        return found, no_update
+
+
+def find(explorer: Explorer, run: ClassRun, text: str) -> dict[str, str] | None:
+    """Return the selection that a person means by a text: a crop's id, a cluster, a subcategory."""
+    crops = explorer.crops(run)
+    if text in explorer.crop_table(run).ids:
+        return {"like": text}
+    try:
+        if text and mask(crops, {"group": text}).any():
+            return {"group": text}
+    except ValueError:
+        pass  # it is no number of a cluster
+    names = [name for name in crops["label"].cat.categories if name.casefold() == text.casefold()]
+    return {"name": names[0]} if names else None
+
+
+def _patched(figure: dict[str, Any]) -> Patch:
+    """Return what changes of a figure that is drawn: zoom, selection and rings stay."""
+    patch = Patch()
+    patch["data"][0] = figure["data"][0]
+    patch["layout"]["images"] = figure["layout"]["images"]
+    return patch
+
+
+def _ringed(explorer: Explorer, run: ClassRun, shape: Plain) -> Patch:
+    patch = Patch()
+    patch["data"][1] = _ring(explorer, run, shape)
+    return patch
+
+
+def _ring(explorer: Explorer, run: ClassRun, shape: Plain) -> dict[str, Any]:
+    """Draw rings around what was asked for by name; a lasso shows itself what it holds."""
+    what = {key: shape[key] for key in _SHAPES if shape and shape.get(key)}
+    crops = explorer.crops(run)
+    if not what:
+        return map_figure.ringed(crops, np.zeros(0, np.intp))
+    try:
+        return map_figure.ringed(*selected(explorer, run, what))
+    except UserError:
+        return map_figure.ringed(crops, np.zeros(0, np.intp))
+
+
+def _priority(explorer: Explorer, run: ClassRun) -> Any:  # noqa: ANN401 - numpy's array
+    """Return which crops are drawn first: always the same, so that the map does not flicker."""
+    n = len(explorer.crop_table(run).crops)
+    return explorer.remember(
+        ("priority", run.name, str(n)), lambda: np.random.default_rng(0).random(n, np.float32)
+    )
+
+
+def _polygon(shape: Plain) -> dict[str, Any]:
+    return {"shape": shape["shape"]} if shape and shape.get("shape") else {}
+
+
+def _controls(query: Query, crops: Any) -> list[Component]:  # noqa: ANN401
     options = {
-        key: label
-        for key, label in figures.COLOUR_BY.items()
-        if key == "name" or crops[key].notna().any()
+        key: label for key, label in COLOUR_BY.items() if key == "name" or crops[key].notna().any()
     }
-    placed = int(crops["map_x"].notna().sum())
-    note = f"{placed:,} crops"
-    if placed > figures.MOST_POINTS:
-        note += f", a sample of {figures.MOST_POINTS:,} drawn; a lasso holds all"
     return [
-        segmented(ids.COLOUR, options, query.get("colour")),
-        html.Div(note, className="note numbers"),
-    ]
+        choice(ids.COLOUR, options, query.get("colour"), "Colour", width=150),
+        dmc.TextInput(
+            id=ids.MAP_SEARCH, placeholder="Cluster, name or crop id", size="xs", w=180,
+            **{"aria-label": "Search"},
+        ),
+        html.Label(
+            [
+                "Search by image",
+                dcc.Input(id="map-file", type="file", className="unseen"),
+            ],
+            className="tool file",
+        ),
+        dmc.Switch(id=ids.PICTURES, checked=True, label="Pictures", size="xs"),
+        html.Div(id=ids.MAP_NOTE, className="note numbers"),
+    ]  # fmt: skip
+
+
+def _histogram(column: str) -> Component:
+    return dcc.Graph(
+        id={"type": ids.HISTOGRAM, "column": column},
+        className="histogram",
+        config={"displayModeBar": False, "responsive": True},
+    )
 
 
 def _beside(query: Query) -> list[Component]:
@@ -133,25 +333,62 @@ def _beside(query: Query) -> list[Component]:
             [
                 html.Div("Nothing selected", id=ids.MAP_HEADING, className="heading"),
                 html.Div(className="spring"),
-                html.Div(id=ids.SELECTED, className="selected"),
-                tool("Name", "N", "name", primary=True),
+                html.Div(id=ids.SELECTED, className="selected", **{"aria-live": "polite"}),
             ],
             className="bar",
         ),
+        html.Div(verdict_tools("grow", "flag", "indeterminate"), className="bar tools"),
         html.Div(view_switch(ids.MAP, query.get("view")), className="bar"),
         html.Div(
-            html.P("Draw around points with the lasso, or click one to see its cluster."),
+            html.P(
+                "Draw around points with the lasso, click one to see its cluster, or drop an image "
+                "on the page to find its like. Drag across a histogram to keep a range."
+            ),
             className="hint",
         ),
-        *gallery(ids.MAP),
+        gallery(ids.MAP, least=104),
     ]
 
 
-def _heading(count: int, shape: dict[str, Any], run: str) -> Any:  # noqa: ANN401
-    more = f", first {MOST_SHOWN} shown" if count > MOST_SHOWN else ""
-    crops = f"{count:,} crop{'' if count == 1 else 's'}{more}"
-    if "cluster" not in shape:
-        return crops
-    cluster = int(shape["cluster"])
-    label = "noise" if cluster < 0 else f"cluster {cluster}"
-    return [dcc.Link(label, href=link("/cluster", run=run, cluster=cluster)), f" · {crops}"]
+def _legend(crops: Any, colour_by: str, without: Any) -> list[Component]:  # noqa: ANN401
+    hidden = set((without or {}).get("values", [])) if without else set()
+    none = {"name": "unnamed", "suggested": "none"}.get(colour_by, "unknown")
+    rows = map_figure.legend(crops, colour_by)
+    buttons = [
+        html.Button(
+            [
+                html.Span(sign, className="sign", style={"color": colour}),
+                html.Span({"": none, "-1": "noise"}.get(value, value), className="legend-text"),
+                html.Span(f"{count:,}", className="note numbers"),
+            ],
+            type="button",
+            className="legend-row",
+            title="Hide or show",
+            **{
+                "data-column": colour_by,
+                "data-value": value,
+                "aria-pressed": str(value not in hidden).lower(),
+            },
+        )
+        for value, colour, sign, count in rows[:_MOST_IN_LEGEND]
+    ]
+    if len(rows) > _MOST_IN_LEGEND:
+        buttons.append(html.P(f"and {len(rows) - _MOST_IN_LEGEND} more", className="note"))
+    return buttons
+
+
+def _note(crops: Any, keep: Any, view: Viewport) -> str:  # noqa: ANN401
+    count = int(keep.sum())
+    text = f"{count:,} crops" if count == len(crops) else f"{count:,} of {len(crops):,} crops"
+    _, everything = map_figure.drawn_rows(crops, keep, view)
+    if not everything:
+        text += f" · {MOST_POINTS:,} in sight drawn; nearer, all are"
+    return text
+
+
+def _heading(count: int, shape: dict[str, Any], title: str, run: ClassRun) -> list[Any]:
+    crops = f"{count:,} crop{'' if count == 1 else 's'}"
+    if shape.get("group") is None:
+        return [f"{title} · {crops}"]
+    href = link("/cluster", run=run.name, group=shape["group"])
+    return [dcc.Link(title, href=href), f" · {crops}"]

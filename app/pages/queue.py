@@ -1,15 +1,18 @@
 # mypy: disable-error-code="untyped-decorator"
-"""Queue: the clusters of a class, in the order that names the most crops."""
+"""Queue: the clusters of a class, in the order that names the most crops for the least work."""
 
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from app import ids, queries
 from app.data import ClassRun, Explorer
-from app.parts import Query, empty_state, link, name_badges, tool
+from app.parts import Query, choice, empty_state, verdict_tools
+from discover.kinds.branches import opening
+
+_FOLLOWS_DIVES = 0.5  # AMI of clusters with dives from which the page warns
 
 
 def layout(explorer: Explorer, query: Query) -> Component:
@@ -17,27 +20,49 @@ def layout(explorer: Explorer, query: Query) -> Component:
     run = explorer.class_run(query.get("run"))
     if run is None:
         return no_clusters(explorer)
-    rows = queries.queue(explorer.crops(run))
+    sort = query.get("sort") if query.get("sort") in queries.SORTS else next(iter(queries.SORTS))
+    found = rows(explorer, run, str(sort))
     return html.Div(
         [
             dcc.Store(id=ids.PLACE, data={"run": run.name}),
-            dcc.Store(id=ids.QUEUE),
+            dcc.Store(id=ids.QUEUE, data=found),
+            dcc.Store(id=ids.QUEUE_DRAWN),
+            dcc.Store(id=ids.address(ids.QUEUE)),
             html.Div(
                 [
-                    html.H1(["Clusters of ", html.Em(run.class_name)]),
-                    html.Div(id=ids.QUEUE_PROGRESS, className="note numbers"),
-                    html.Div(className="spring"),
-                    tool("Name", "N", "name", primary=True),
-                    tool("Open", "↵", "open"),
-                    tool("Undo", "Ctrl Z", "undo"),
+                    html.Div(
+                        [
+                            html.H1(["Clusters of ", html.Em(run.class_name)]),
+                            html.Div(_progress(found["rows"]), id=ids.QUEUE_PROGRESS,
+                                     className="note numbers"),
+                            html.Div(className="spring"),
+                            choice(ids.QUEUE_SORT, queries.SORTS, sort, "Order", width=220),
+                            _anew(run),
+                        ],
+                        className="bar",
+                    ),
+                    html.Div(verdict_tools("split"), className="bar tools"),
                 ],
-                className="bar",
+                className="sticky",
             ),
             _note(run),
-            html.Div([_head(), *(_row(run, row) for row in rows)], className="queue"),
+            html.Div([_head(), _rows()], className="queue"),
         ],
         className="page",
-    )
+    )  # fmt: skip
+
+
+def rows(explorer: Explorer, run: ClassRun, sort: str) -> dict[str, Any]:
+    """Return what `queue.js` draws."""
+    table = explorer.crop_table(run)
+    opens = {str(cluster) for cluster in opening(explorer.survey, run.name)}
+    found = queries.queue(explorer.crops(run), table.typical, run.persistence, sort=sort)
+    return {
+        "run": run.name,
+        "crops_run": run.crops_run,
+        "sort": sort,
+        "rows": [row | {"opens": row["group"] in opens} for row in found],
+    }
 
 
 def no_clusters(explorer: Explorer) -> Component:
@@ -55,43 +80,60 @@ def no_clusters(explorer: Explorer) -> Component:
 
 
 def register(app: Dash, explorer: Explorer) -> None:
-    """Keep names and progress true; the rows stay where they are."""
+    """Keep the rows true; they stay where they are."""
 
     @app.callback(
-        Output({"type": ids.QUEUE_NAMES, "cluster": ALL}, "children"),
+        Output(ids.QUEUE, "data"),
         Output(ids.QUEUE_PROGRESS, "children"),
         Input(ids.EVENT, "data"),
+        Input(ids.QUEUE_SORT, "value"),
         State(ids.PLACE, "data"),
+        prevent_initial_call=True,
     )
-    def rename(_event: int, place: dict[str, Any]) -> tuple[list[object], str]:
+    def renew(_event: int, sort: str, place: dict[str, Any]) -> tuple[object, object]:
         run = explorer.class_run(place["run"])
-        crops = explorer.crops(run) if run else None
-        if crops is None:
-            return [], ""
-        rows = {row["cluster"]: row for row in queries.queue(crops, exemplars=0)}
-        wanted = [output["id"]["cluster"] for output in ctx.outputs_list[0]]
-        badges = [name_badges(rows[c]["names"], size=rows[c]["size"]) for c in wanted]
-        return badges, _progress(list(rows.values()))
+        if run is None:
+            return {"run": "", "rows": []}, ""
+        found = rows(explorer, run, sort)
+        return found, _progress(found["rows"])
 
     app.clientside_callback(
-        ClientsideFunction("gallery", "strips"),
-        Output(ids.QUEUE, "data"),
-        Input(ids.PLACE, "data"),
+        ClientsideFunction("queue", "draw"),
+        Output(ids.QUEUE_DRAWN, "data"),
+        Input(ids.QUEUE, "data"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("keys", "address"),
+        Output(ids.address(ids.QUEUE), "data"),
+        Input(ids.QUEUE_SORT, "value"),
+        State(ids.PLACE, "data"),
     )
 
 
-def _progress(rows: list[dict[str, Any]]) -> str:
-    clusters = [row for row in rows if row["cluster"] >= 0]
-    done = sum(1 for row in clusters if row["names"])
-    total = sum(row["size"] for row in rows)
-    named = total - sum(row["unnamed"] for row in rows)
-    return f"{done} of {len(clusters)} clusters and {named:,} of {total:,} crops have a name"
+def _progress(found: list[dict[str, Any]]) -> str:
+    clusters = [row for row in found if row["group"] not in (None, "-1")]
+    done = sum(1 for row in clusters if not row["open"])
+    every = [row for row in found if row["group"] is not None]
+    total, waiting = (sum(row[key] for row in every) for key in ("size", "open"))
+    return f"{done} of {len(clusters)} clusters and {total - waiting:,} of {total:,} crops decided"
+
+
+def _anew(run: ClassRun) -> Component:
+    """Return the button that clusters anew what nobody has named yet."""
+    return html.Button(
+        "Cluster the rest anew",
+        className="tool",
+        type="button",
+        title="Cluster again what has no name yet: discover cluster "
+        f"--class {run.class_name} --unnamed",
+        **{"data-job": f'{{"command":"cluster","class":"{run.class_name}","unnamed":true}}'},
+    )
 
 
 def _note(run: ClassRun) -> Component | None:
     """Warn when clusters follow the dives: then they may show water and light, not kinds."""
     share = run.counts.get("ami_dive")
-    if share is None or share < 0.5:
+    if share is None or share < _FOLLOWS_DIVES:
         return None
     return dmc.Alert(
         f"The clusters follow the dives closely (AMI {share:.2f}): they may differ by water and "
@@ -102,44 +144,21 @@ def _note(run: ClassRun) -> Component | None:
 
 
 def _head() -> Component:
-    words = ["Cluster", "Exemplars", "Subcategory", "Crops", "Dives", "Frames", "Doubt"]
-    return html.Div([html.Span(w) for w in words], className="queue-row queue-head")
+    words = ["", "Cluster", "Exemplars", "Subcategory", "Crops", "Open", "Bursts", "Dives",
+             "Stable", "Doubt"]  # fmt: skip
+    titles = {
+        "Open": "crops that wait for a verdict",
+        "Stable": "how long the cluster lives in the condensed tree, 0 to 1",
+        "Doubt": "one minus the mean probability of membership",
+    }
+    return html.Div([html.Span(w, title=titles.get(w)) for w in words], className="queue-head")
 
 
-def _row(run: ClassRun, row: dict[str, Any]) -> Component:
-    cluster, noise = row["cluster"], row["cluster"] < 0
-    strip = {"data-crops": " ".join(row["exemplars"]), "data-run": run.crops_run}
-    doubt = [] if noise else _doubt(row["probability"], run.persistence.get(cluster))
+def _rows() -> Component:
     return html.Div(
-        [
-            html.Span("noise" if noise else str(cluster), className="cluster-number"),
-            html.Div(className="strip", **strip),
-            html.Div(
-                name_badges(row["names"], size=row["size"]),
-                id={"type": ids.QUEUE_NAMES, "cluster": cluster},
-            ),
-            html.Span(f"{row['size']:,}", className="numbers strong"),
-            html.Span(f"{row['dives']:,}", className="numbers"),
-            html.Span(f"{row['frames']:,}", className="numbers"),
-            html.Div(doubt),
-        ],
-        className="queue-row noise" if noise else "queue-row",
-        tabIndex=-1,
-        **{
-            "data-cluster": str(cluster),
-            "data-size": str(row["size"]),
-            "data-href": link("/cluster", run=run.name, cluster=cluster),
-        },
+        id=ids.QUEUE_BOX,
+        className="queue-rows",
+        tabIndex=0,
+        role="listbox",
+        **{"aria-label": "Clusters"},
     )
-
-
-def _doubt(probability: float, persistence: float | None) -> list[Component]:
-    """Show how loosely a cluster's crops belong to it: one minus their mean probability."""
-    title = f"mean probability of membership {probability:.2f}"
-    if persistence is not None:
-        title += f"; persistence {persistence:.2f}"
-    percent = 100 * (1 - probability)
-    return [
-        html.Div(html.Div(style={"width": f"{percent:.0f}%"}), className="doubt"),
-        html.Span(f"{percent:.0f} %", className="numbers note", title=title),
-    ]

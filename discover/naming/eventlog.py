@@ -67,6 +67,13 @@ class Writer(Reader):
         self._connection.execute(CHANGES.insert(), rows)
         return self.event(event)
 
+    def undoable(self, by: By) -> int | None:
+        """Return the event that an undo by this annotator would take back; None if none is.
+
+        A page that takes back one certain event asks first.
+        """
+        return self._stacks(by.annotator, by.origin)[0]
+
     def invert(self, action: str, by: By) -> Event | None:
         """Take back the annotator's last verdict ("undo"), or do again what was undone last.
 

@@ -11,7 +11,7 @@ from pycocotools import mask as coco
 
 from classify.runs import file_hash, start_run
 from discover.survey import Survey, concat_rows, crop_id, frame_id, open_survey
-from discover.tables import SCHEMAS
+from discover.tables import SCHEMAS, vectors_to_column
 
 EMBED_RUN = "lite0-0a1b2c3d"
 RUNS = {"waste": "waste-11112222", "fauna": "fauna-33334444"}
@@ -108,10 +108,41 @@ def _write_crops(survey: Survey, found: list[dict[str, Any]]) -> None:
     for stage in ("crops", "embeddings"):
         run = start_run(survey.run_folder(stage, EMBED_RUN), command="discover embed", config={})
         run.complete(counts={"crops": len(found)})
+    _write_vectors(survey, found)
     half = len(found) // 2
     table = survey.table("crops", EMBED_RUN)
     table.write("a", _rows(found[:half], "crops"))
     table.write("b", _rows(found[half:], "crops"))
+
+
+def _write_vectors(survey: Survey, found: list[dict[str, Any]]) -> None:
+    """Write vectors that are near one another within a kind."""
+    rng = np.random.default_rng(3)
+    kinds = [kind for of_class in KINDS.values() for kind in of_class]
+    vectors = np.eye(len(kinds), 8)[[kinds.index(row["kind"]) for row in found]]
+    column, about = vectors_to_column(vectors + rng.normal(0, 0.05, vectors.shape))
+    schema = SCHEMAS["embeddings"].with_metadata(about)
+    ids = [row["crop_id"] for row in found]
+    rows = pa.table({"crop_id": ids, "vector": column}, schema=schema)
+    survey.table("embeddings", EMBED_RUN).write("all", rows)
+
+
+def _tree(numbers: list[int], kinds: int) -> dict[str, list[Any]]:
+    """Return a condensed tree in which cluster 0 falls into two parts."""
+    n = len(numbers)
+    parts = (n + kinds + 1, n + kinds + 2)
+    edges = [(n, n + 1 + c, 0.1, c) for c in range(kinds)]
+    edges += [(n + 1, part, 0.5, None) for part in parts]
+    own = [i for i, number in enumerate(numbers) if number == 0]
+    leaf = {i: parts[k % 3 == 0] for k, i in enumerate(own)}
+    edges += [
+        (leaf.get(i, n if c < 0 else n + 1 + c), i, 1.0, None) for i, c in enumerate(numbers)
+    ]
+    columns = [list(column) for column in zip(*edges, strict=True)]
+    return {
+        "parent": columns[0], "child": columns[1], "lambda": columns[2],
+        "size": [1] * len(edges), "cluster": columns[3],
+    }  # fmt: skip
 
 
 def _write_clusters(
@@ -131,6 +162,7 @@ def _write_clusters(
                 "cluster": number,
                 "probability": 0.0 if number < 0 else float(rng.uniform(0.4, 1)),
                 "exemplar": number >= 0 and bool(rng.random() < 0.2),
+                "novelty": 0.99 if number < 0 else float(rng.uniform(0, 0.9)),
             }
         )
     name = RUNS[class_name]
@@ -143,6 +175,7 @@ def _write_clusters(
     survey.table("clusters", name).write("all", _rows(clusters, "clusters"))
     survey.table("maps", name).write("all", _rows(places, "maps"))
     numbers = [row["cluster"] for row in clusters]
+    survey.table("trees", name).write("all", concat_rows(_tree(numbers, len(kinds)), "trees"))
     run.complete(
         counts={
             "crops": len(mine),

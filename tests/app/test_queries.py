@@ -1,26 +1,33 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from app import queries
-from app.data import Explorer
-from app.verdicts import crops_of
-from classify.runs import start_run
-from discover.survey import concat_rows
+from app.data import ClassRun, Explorer
 from tests.app.survey_on_disk import EMBED_RUN, RUNS
 
 
-def test_crops_join_all_tables_and_see_new_names(explorer: Explorer) -> None:
-    run = explorer.class_run(RUNS["waste"])
-    assert run is not None
+@pytest.fixture
+def run(explorer: Explorer) -> ClassRun:
+    found = explorer.class_run(RUNS["waste"])
+    assert found is not None
+    return found
+
+
+def _queue(explorer: Explorer, run: ClassRun, sort: str = "gain") -> list[dict]:
+    typical = explorer.crop_table(run).typical
+    return queries.queue(explorer.crops(run), typical, run.persistence, sort=sort)
+
+
+def test_crops_join_all_tables_and_see_new_names(explorer: Explorer, run: ClassRun) -> None:
     assert (run.class_name, run.crops_run) == ("waste", EMBED_RUN)
     crops = explorer.crops(run)
     assert len(crops) == run.counts["crops"]
     assert crops["crop_id"].is_unique
-    assert not crops[["dive", "path", "map_x", "depth_m"]].isna().any().any()
+    assert not crops[["dive", "frame_id", "map_x", "depth_m"]].isna().any().any()
     assert crops["name"].isna().all()
     explorer.labels.name(crops["crop_id"].head(3), "can", annotator="mara")
     assert explorer.crops(run)["name"].notna().sum() == 3
+    assert crops["name"].isna().all()  # what was handed out does not change
 
 
 def test_the_latest_run_is_taken_when_none_or_an_unknown_one_is_named(explorer: Explorer) -> None:
@@ -30,27 +37,70 @@ def test_the_latest_run_is_taken_when_none_or_an_unknown_one_is_named(explorer: 
     assert explorer.class_run("../../etc") == latest
 
 
-def test_queue_puts_unnamed_and_large_first_and_noise_last(explorer: Explorer) -> None:
-    run = explorer.class_run(RUNS["waste"])
-    assert run is not None
-    before = queries.queue(explorer.crops(run))
-    assert [r["cluster"] for r in before][-1] == -1
-    sizes = [r["size"] for r in before[:-1]]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sum(r["size"] for r in before) == run.counts["crops"]
-    assert all(1 <= len(r["exemplars"]) <= 6 for r in before)
-    first = before[0]["cluster"]
+def test_the_queue_counts_every_crop_once(explorer: Explorer, run: ClassRun) -> None:
+    rows = _queue(explorer, run)
+    groups = [row for row in rows if row["group"] is not None]
+    assert sum(row["size"] for row in groups) == run.counts["crops"]
     crops = explorer.crops(run)
-    explorer.labels.name(crops.loc[crops["cluster"] == first, "crop_id"], "can", annotator="mara")
-    after = queries.queue(explorer.crops(run))
-    assert after[-2]["cluster"] == first
-    assert after[-2]["names"] == [("can", before[0]["size"], "human")]
-    assert queries.share_named(explorer.crops(run)) == (before[0]["size"], run.counts["crops"])
+    for row in groups:
+        own = crops[crops["cluster"] == int(row["group"])]
+        assert row["size"] == row["open"] == len(own)
+        assert row["dives"] == own["dive"].nunique()
+        assert row["doubt"] == pytest.approx(1 - own["probability"].mean(), abs=1e-3)
+        assert set(row["exemplars"]) <= set(own["crop_id"])
+        assert 1 <= len(row["exemplars"]) <= 6
+        best = own.sort_values(["exemplar", "probability", "score"], ascending=False)
+        assert row["exemplars"] == best["crop_id"].head(6).tolist()
 
 
-def test_a_machines_name_stays_one_until_a_person_gives_it(explorer: Explorer) -> None:
-    run = explorer.class_run(RUNS["waste"])
-    assert run is not None
+def test_noise_and_what_is_unlike_anything_come_last(explorer: Explorer, run: ClassRun) -> None:
+    rows = _queue(explorer, run)
+    assert [row["title"] for row in rows[-2:]] == ["Noise", "Unlike anything named"]
+    assert rows[-1]["show"] == "unlike"
+    explorer.labels.name(explorer.crops(run)["crop_id"], "x", annotator="mara")
+    assert [row["title"] for row in _queue(explorer, run)][-1] == "Noise"
+
+
+def test_what_is_decided_goes_down(explorer: Explorer, run: ClassRun) -> None:
+    first = _queue(explorer, run)[0]
+    crops = explorer.crops(run)
+    own = crops.loc[crops["cluster"] == int(first["group"]), "crop_id"]
+    explorer.labels.name(own, "can", annotator="mara")
+    after = {row["group"]: row for row in _queue(explorer, run)}[first["group"]]
+    assert after["open"] == 0
+    assert after["names"] == [("can", first["size"], "human")]
+    line = [row["group"] for row in _queue(explorer, run) if row["group"] not in (None, "-1")]
+    assert line[-1] == first["group"]
+    counts = queries.progress(explorer.crops(run))
+    assert counts == {"crops": len(crops), "named": len(own), "decided": len(own)}
+
+
+@pytest.mark.parametrize("sort", queries.SORTS)
+def test_each_sort_has_all_rows(explorer: Explorer, run: ClassRun, sort: str) -> None:
+    rows = [row for row in _queue(explorer, run, sort) if row["group"] not in (None, "-1")]
+    assert sorted(row["group"] for row in rows) == ["0", "1", "2"]
+    key = {"size": "size", "doubt": "doubt", "dives": "dives", "stable": "stable"}.get(sort)
+    if key:
+        values = [row[key] for row in rows]
+        assert values == sorted(values, reverse=True)
+
+
+def test_the_next_that_waits_is_found_around_the_end(explorer: Explorer, run: ClassRun) -> None:
+    rows = _queue(explorer, run, "size")
+    line = [row["group"] for row in rows if row["group"] is not None]
+    assert queries.following(rows, line[0]) == (None, line[1], line[1])
+    assert queries.following(rows, line[2])[2] == line[0]
+    crops = explorer.crops(run)
+    own = crops.loc[crops["cluster"] == int(line[1]), "crop_id"]
+    explorer.labels.name(own, "x", annotator="mara")
+    rows = _queue(explorer, run, "size")
+    assert queries.following(rows, line[0]) == (None, line[1], line[2])
+    assert queries.following(rows, "s77") == (None, None, line[0])
+
+
+def test_a_machines_name_stays_one_until_a_person_gives_it(
+    explorer: Explorer, run: ClassRun
+) -> None:
     ids = explorer.crops(run)["crop_id"].tolist()
     explorer.labels.name(ids[:5], "can", annotator="head", origin="machine")
     assert queries.names_of(explorer.crops(run)) == [("can", 5, "machine")]
@@ -58,83 +108,9 @@ def test_a_machines_name_stays_one_until_a_person_gives_it(explorer: Explorer) -
     assert queries.names_of(explorer.crops(run)) == [("can", 6, "human")]
 
 
-@pytest.mark.parametrize("order", queries.ORDERS)
-def test_an_order_only_reorders(explorer: Explorer, order: str) -> None:
-    run = explorer.class_run(RUNS["waste"])
-    assert run is not None
-    crops = explorer.crops(run)
-    rows = queries.ordered(crops, order)
-    assert sorted(rows["crop_id"]) == sorted(crops["crop_id"])
-    if order == "typical":
-        assert rows["exemplar"].iloc[0]
-    if order == "outlier":
-        assert rows["probability"].is_monotonic_increasing
-    if order == "size":
-        assert (rows["w"] * rows["h"]).is_monotonic_decreasing
-
-
-def test_neighbours_do_not_change_with_names(explorer: Explorer) -> None:
-    run = explorer.class_run(RUNS["waste"])
-    assert run is not None
-    crops = explorer.crops(run)
-    line = [row["cluster"] for row in queries.queue(crops)]
-    assert queries.neighbours(crops, line[0]) == (None, line[1])
-    assert queries.neighbours(crops, -1) == (line[-2], None)
-    explorer.labels.name(crops["crop_id"][crops["cluster"] == line[0]], "x", annotator="mara")
-    assert queries.neighbours(explorer.crops(run), line[0]) == (None, line[1])
-
-
-def test_inside_follows_a_concave_outline() -> None:
-    outline_x, outline_y = [0, 4, 4, 2, 0], [0, 0, 4, 1, 4]  # a notch from above
-    x, y = np.array([1.0, 2.0, 3.0, 5.0, np.nan]), np.array([1.0, 3.0, 1.0, 1.0, 1.0])
-    assert queries.inside(x, y, outline_x, outline_y).tolist() == [True, False, True, False, False]
-
-
-def test_sample_keeps_exemplars_and_does_not_flicker() -> None:
-    crops = pd.DataFrame({"crop_id": range(1000), "exemplar": [i % 50 == 0 for i in range(1000)]})
-    some = queries.sample(crops, 100)
-    assert len(some) == 100
-    assert some["exemplar"].sum() == 20
-    assert some.equals(queries.sample(crops, 100))
-    assert queries.sample(crops, 5000) is crops
-
-
-def test_crops_are_chosen_by_the_flags_of_their_frames() -> None:
-    crops = pd.DataFrame({"crop_id": list("abcd"), "flags": ["dark", None, "blurred, dark", None]})
-    assert queries.flags_of(crops) == {"dark": 2, "blurred": 1}
-    chosen = {which: "".join(queries.by_flag(crops, which)["crop_id"]) for which in
-              ("all", "none", "dark", "blurred", "unheard of")}  # fmt: skip
-    assert chosen == {
-        "all": "abcd", "none": "bd", "dark": "ac", "blurred": "c", "unheard of": "abcd"
-    }  # fmt: skip
-    assert queries.flags_of(crops.assign(flags=None)) == {}
-    assert len(queries.by_flag(crops.assign(flags=float("nan")), "none")) == 4
-
-
-def test_crops_have_the_flags_of_their_frames_and_see_a_new_bursts_run(explorer: Explorer) -> None:
-    run = explorer.class_run(RUNS["waste"])
-    assert run is not None
-    assert explorer.crops(run)["flags"].isna().all()
-    frame = explorer.crops(run)["frame_id"].iloc[0]
-    made = start_run(explorer.survey.run_folder("bursts", "b"), command="bursts", config={})
-    table = explorer.survey.table("bursts", "b")
-    row = {"frame_id": [frame], "burst_id": ["0"], "flags": [["frozen", "dark"]]}
-    columns = {name: row.get(name, [None]) for name in table.schema.names}
-    table.write("d", concat_rows(columns, "bursts"))
-    made.complete(counts={})
-    flags = explorer.crops(run).set_index("frame_id")["flags"]
-    assert set(flags[[frame]]) == {"dark, frozen"}
-    assert flags.drop(frame).isna().all()
-
-
-def test_a_verdict_on_a_filtered_cluster_leaves_what_is_not_shown(explorer: Explorer) -> None:
-    run = explorer.class_run(RUNS["waste"])
-    assert run is not None
-    crops = explorer.crops(run)
-    cluster = int(crops["cluster"].iloc[0])
-    whole = set(crops.loc[crops["cluster"] == cluster, "crop_id"])
-    target = {"run": run.name, "cluster": cluster}
-    assert set(crops_of(explorer, {**target, "flags": "all"})[0]) == whole
-    crops.loc[crops["crop_id"] == min(whole), "flags"] = "dark"
-    assert set(crops_of(explorer, {**target, "flags": "dark"})[0]) == {min(whole)}
-    assert set(crops_of(explorer, {**target, "flags": "none"})[0]) == whole - {min(whole)}
+def test_typical_crops_are_ordered_once(explorer: Explorer, run: ClassRun) -> None:
+    table = explorer.crop_table(run)
+    assert table is explorer.crop_table(run)
+    order = table.crops.iloc[table.typical]
+    key = (~order["exemplar"]).astype(int) * 10 - order["probability"]
+    assert np.all(np.diff(key) >= -1e-6)

@@ -1,0 +1,85 @@
+"""The keys of each page, as its help shows them."""
+
+from dash import html
+from dash.development.base_component import Component
+
+from app.parts import VERDICTS
+
+Keys = tuple[str, list[tuple[str, str]]]
+
+_DECIDE = (
+    "Decide",
+    [*((key, what) for _, key, _, what in VERDICTS), ("Del", "take the label away")],
+)
+_UNDO: Keys = ("Undo", [("Ctrl Z", "undo, without limit"), ("Ctrl Y", "do it again")])
+_SELECT = (
+    "Select",
+    [
+        ("Click", "select a crop"),
+        ("Shift click", "select all up to here"),
+        ("Ctrl A", "select all that match the filter"),
+        ("Space", "select the crop in the ring"),
+        ("Esc", "clear"),
+    ],
+)
+_LOOK = (
+    "Look",
+    [
+        ("1 2 3 4", "crop, mask, heat map, whole frame"),
+        ("← ↑ → ↓", "move the ring"),
+        ("Enter", "open what is in the ring"),
+        ("P", "pin the crop in the ring, to compare with"),
+    ],
+)
+_GO = ("Go", [("J K", "next and previous"), ("Q", "the queue"), ("?", "these keys")])
+_ROWS = (
+    "Look",
+    [
+        ("↑ ↓", "move along the rows"),
+        ("→ ←", "open a cluster into its parts, and close it"),
+        ("Enter", "open the cluster"),
+    ],
+)
+_GROW = (
+    "Grow",
+    [
+        ("A", "all of them belong to the cluster"),
+        ("X", "not all of them do"),
+        ("Space", "one by one: this one does not belong"),
+        ("Enter", "one by one: take in the others"),
+        ("Ctrl Z", "take back the last answer"),
+    ],
+)
+_MAP = (
+    "Map",
+    [
+        ("Lasso", "drag around points: they show beside the map"),
+        ("S", "split off what the lasso holds"),
+        ("Click", "a point shows its cluster"),
+        ("Scroll", "zoom; more points appear"),
+        ("Drop", "an image file, anywhere: finds its like"),
+    ],
+)
+KEYS: dict[str, list[Keys]] = {
+    "/queue": [_DECIDE, _UNDO, _ROWS, _GO],
+    "/cluster": [_DECIDE, _UNDO, _SELECT, _LOOK, _GO],
+    "/grow": [_GROW, _LOOK, _GO],
+    "/map": [_MAP, _DECIDE, _UNDO, _SELECT, _LOOK, _GO],
+}
+
+
+def help_of(path: str) -> Component:
+    """Show the keys of the page at an address."""
+    sections = [
+        html.Section(
+            [
+                html.H3(title),
+                *(
+                    html.Div([html.Span([html.Kbd(k) for k in keys.split(" ")]), html.Span(what)])
+                    for keys, what in rows
+                ),
+            ]
+        )
+        for title, rows in KEYS.get(path, [_UNDO, _GO])
+    ]
+    return html.Div(sections, className="keys")

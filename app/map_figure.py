@@ -1,0 +1,322 @@
+"""The figure of the map: pure functions from a table of crops to a plotly figure, as a dictionary.
+
+What is sent is bounded whatever the number of crops: up to `MOST_POINTS` marks as binary arrays,
+and above that a picture of how dense the crops lie, with a sample of them; nearer, all show.
+Colour and shape go by number, so that they stay when a group is hidden.
+"""
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image
+
+from app import palette
+from app.parts import link
+from app.selection import Mask, Rows
+
+MOST_POINTS = 30_000  # a browser still pans smoothly
+MOST_PICTURES = 30
+GROUPED = ("group", "name", "suggested", "dive")  # the others are continuous
+COLOUR_BY = {
+    "group": "Cluster",
+    "name": "Subcategory",
+    "suggested": "Suggestion",
+    "dive": "Dive",
+    "depth_m": "Depth (m)",
+    "time_utc": "Time",
+    "score": "Score",
+    "probability": "Membership",
+    "novelty": "Novelty",
+}
+_PICTURE = 46  # pixels
+_MOST_TRIED = 2000  # exemplars that are tried for a place
+_CELLS = (640, 480)  # of the picture of density
+_DENSITY = (24, 142, 167)
+_MARGIN = 0.04
+_NUMBERS = {"f4": np.float32, "i1": np.int8, "u1": np.uint8, "i2": np.int16}
+
+
+@dataclass(frozen=True)
+class Viewport:
+    """The part of the map that is in sight.
+
+    Attributes:
+        x: least and most.
+        y: least and most.
+        width: pixels.
+        height: pixels.
+    """
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    width: int = 820
+    height: int = 520
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any] | None, crops: pd.DataFrame) -> "Viewport":
+        """Read what the browser says, else take the whole map."""
+        if plain:
+            (x0, x1), (y0, y1) = plain["x"], plain["y"]
+            return cls((x0, x1), (y0, y1), int(plain["width"]), int(plain["height"]))
+        return cls(_extent(crops["map_x"]), _extent(crops["map_y"]))
+
+    def holds(self, crops: pd.DataFrame) -> Mask:
+        """Return which crops are in sight."""
+        x, y = crops["map_x"].to_numpy(), crops["map_y"].to_numpy()
+        (x0, x1), (y0, y1) = self.x, self.y
+        return np.asarray((x >= x0) & (x <= x1) & (y >= y0) & (y <= y1))
+
+
+def crop_map(
+    crops: pd.DataFrame,
+    keep: Mask,
+    view: Viewport,
+    *,
+    colour_by: str = "group",
+    priority: npt.NDArray[np.float32] | None = None,
+) -> dict[str, Any]:
+    """Draw crops as points; crop ids ride in `customdata`.
+
+    Args:
+        crops: the crops of a run as they stand.
+        keep: which of them the filters leave.
+        view: the part that is in sight.
+        colour_by: one of `COLOUR_BY`.
+        priority: float32 [n], which crops are drawn first where not all are; exemplars come before.
+    """
+    rows, everything = drawn_rows(crops, keep, view, priority)
+    images = [] if everything else [density(crops, keep, view)]
+    return {
+        "data": [_points(crops, rows, colour_by), _ring()],
+        "layout": {**_LAYOUT, **_axes(view), "images": images},
+    }
+
+
+def drawn_rows(
+    crops: pd.DataFrame, keep: Mask, view: Viewport, priority: npt.NDArray[np.float32] | None = None
+) -> tuple[Rows, bool]:
+    """Return the rows that are drawn as marks, and whether they are all that is in sight."""
+    placed = keep & crops["map_x"].notna().to_numpy()
+    if placed.sum() <= MOST_POINTS:
+        return np.flatnonzero(placed), True
+    rows = np.flatnonzero(placed & view.holds(crops))
+    if len(rows) <= MOST_POINTS:
+        return rows, True
+    order = np.zeros(len(crops), np.float32) if priority is None else priority
+    rank = order[rows] - crops["exemplar"].to_numpy()[rows] * 2
+    chosen = np.argpartition(rank, MOST_POINTS)[:MOST_POINTS]
+    return np.sort(rows[chosen]), False
+
+
+def density(crops: pd.DataFrame, keep: Mask, view: Viewport) -> dict[str, Any]:
+    """Draw how many crops lie where, as an image below the points."""
+    rows = np.flatnonzero(keep & view.holds(crops))
+    counts = _binned(crops, rows, view)
+    alpha = np.zeros(counts.shape, np.float32)
+    some = counts > 0
+    if some.any():
+        alpha[some] = 0.15 + 0.75 * np.log1p(counts[some]) / np.log1p(counts.max())
+    pixels = np.zeros((*counts.shape, 4), np.uint8)
+    pixels[..., :3] = _DENSITY
+    pixels[..., 3] = (255 * alpha).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(buffer, "PNG")
+    source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return {
+        "source": source, "xref": "x", "yref": "y", "x": view.x[0], "y": view.y[1],
+        "sizex": view.x[1] - view.x[0], "sizey": view.y[1] - view.y[0],
+        "sizing": "stretch", "layer": "below", "name": "density",
+    }  # fmt: skip
+
+
+def pictures(
+    crops: pd.DataFrame, keep: Mask, view: Viewport, crops_run: str
+) -> list[dict[str, Any]]:
+    """Return thumbnails of exemplars where the crops lie dense, none over another."""
+    rows = np.flatnonzero(keep & view.holds(crops) & crops["exemplar"].to_numpy())
+    if not len(rows):
+        return []
+    shown = _apart(crops, rows, _crowd(crops, keep, rows, view), view)
+    wide = (view.x[1] - view.x[0]) * _PICTURE / view.width
+    high = (view.y[1] - view.y[0]) * _PICTURE / view.height
+    return [
+        {
+            "source": link(
+                f"/image/{crops['crop_id'].iat[row]}", kind="crop", size=96, run=crops_run
+            ),
+            "xref": "x", "yref": "y", "x": float(crops["map_x"].iat[row]),
+            "y": float(crops["map_y"].iat[row]), "sizex": wide, "sizey": high,
+            "xanchor": "center", "yanchor": "middle", "layer": "above", "name": "picture",
+        }
+        for row in shown
+    ]  # fmt: skip
+
+
+def ringed(crops: pd.DataFrame, rows: Rows) -> dict[str, Any]:
+    """Draw rings around some crops, such as those that a search found."""
+    rows = rows[:MOST_POINTS]
+    return _ring() | {
+        "x": binary(crops["map_x"].to_numpy()[rows], "f4"),
+        "y": binary(crops["map_y"].to_numpy()[rows], "f4"),
+    }
+
+
+def legend(crops: pd.DataFrame, colour_by: str) -> list[tuple[str, str, str, int]]:
+    """Return (value, colour, sign, crops) of each group, the largest first, those in none last."""
+    if colour_by not in GROUPED:
+        return []
+    numbers, texts = grouping(crops, colour_by)
+    known, counts = np.unique(numbers, return_counts=True)
+    rows = []
+    for number, count in zip(known.tolist(), counts.tolist(), strict=True):
+        colour, symbol = palette.mark(number)
+        value = texts(number)
+        rows.append((value, colour, palette.SIGNS[symbol], count))
+    return sorted(rows, key=lambda row: (row[0] in ("", "-1"), -row[3]))
+
+
+def grouping(crops: pd.DataFrame, by: str) -> tuple[npt.NDArray[np.int64], Any]:
+    """Return the number of each crop's group, negative for none, and what says its value."""
+    if by == "group":
+        numbers = crops["group"].to_numpy().astype(np.int64)
+        # A group that was split off has a number below -1: it gets a mark of its own.
+        marks = np.where(numbers < -1, -numbers + 200, numbers)
+        return marks, lambda m: f"s{m - 201}" if m > 200 else str(m)
+    column = crops[by]
+    known = column.cat.categories
+    return column.cat.codes.to_numpy().astype(np.int64), lambda m: "" if m < 0 else str(known[m])
+
+
+def binary(values: npt.ArrayLike, dtype: str) -> dict[str, str]:
+    """Return numbers as plotly's typed array: base64 of their bytes."""
+    packed = np.ascontiguousarray(values, _NUMBERS[dtype])
+    return {"dtype": dtype, "bdata": base64.b64encode(packed.tobytes()).decode()}
+
+
+def _extent(values: pd.Series) -> tuple[float, float]:
+    least, most = float(values.min()), float(values.max())
+    margin = _MARGIN * (most - least) or 1.0
+    return least - margin, most + margin
+
+
+def _cell(crops: pd.DataFrame, rows: Rows, view: Viewport, columns: int, lines: int) -> Rows:
+    x, y = crops["map_x"].to_numpy()[rows], crops["map_y"].to_numpy()[rows]
+    i = ((x - view.x[0]) / (view.x[1] - view.x[0]) * columns).clip(0, columns - 1).astype(np.intp)
+    j = ((y - view.y[0]) / (view.y[1] - view.y[0]) * lines).clip(0, lines - 1).astype(np.intp)
+    return np.asarray(j * columns + i)
+
+
+def _crowd(crops: pd.DataFrame, keep: Mask, rows: Rows, view: Viewport) -> Rows:
+    """Return how many crops lie about each of the rows."""
+    columns, lines = (max(1, side // (2 * _PICTURE)) for side in (view.width, view.height))
+    inside = np.flatnonzero(keep & view.holds(crops))
+    counts = np.bincount(_cell(crops, inside, view, columns, lines), minlength=columns * lines)
+    return np.asarray(counts[_cell(crops, rows, view, columns, lines)])
+
+
+def _apart(crops: pd.DataFrame, rows: Rows, crowd: Rows, view: Viewport) -> list[int]:
+    """Return rows of which no two pictures touch, those in the densest places first."""
+    x = (crops["map_x"].to_numpy()[rows] - view.x[0]) / (view.x[1] - view.x[0]) * view.width
+    y = (crops["map_y"].to_numpy()[rows] - view.y[0]) / (view.y[1] - view.y[0]) * view.height
+    chosen: list[int] = []
+    for i in np.argsort(-crowd, kind="stable")[:_MOST_TRIED].tolist():
+        clear = np.maximum(np.abs(x[chosen] - x[i]), np.abs(y[chosen] - y[i])) > _PICTURE + 3
+        if clear.all():
+            chosen.append(i)
+        if len(chosen) == MOST_PICTURES:
+            break
+    return [int(row) for row in rows[chosen]]
+
+
+def _binned(crops: pd.DataFrame, rows: Rows, view: Viewport) -> npt.NDArray[np.float32]:
+    columns, lines = _CELLS
+    cells = _cell(crops, rows, view, columns, lines)
+    counts = np.bincount(cells, minlength=columns * lines)
+    return counts.reshape(lines, columns).astype(np.float32)
+
+
+def _points(crops: pd.DataFrame, rows: Rows, colour_by: str) -> dict[str, Any]:
+    exemplar = crops["exemplar"].to_numpy()[rows]
+    marker = {"line": {"width": 0}, "opacity": 0.85}
+    if colour_by in GROUPED:
+        numbers = grouping(crops, colour_by)[0][rows]
+        order = np.argsort(numbers >= 0, kind="stable")  # what is in no group lies below
+        rows, numbers, exemplar = rows[order], numbers[order], exemplar[order]
+        marker |= _marks(numbers, exemplar)
+    else:
+        marker |= _shades(crops[colour_by].iloc[rows], COLOUR_BY[colour_by])
+    return {
+        "type": "scattergl",
+        "mode": "markers",
+        "x": binary(crops["map_x"].to_numpy()[rows], "f4"),
+        "y": binary(crops["map_y"].to_numpy()[rows], "f4"),
+        "customdata": crops["crop_id"].to_numpy()[rows].tolist(),
+        "hoverinfo": "none",  # the page draws its own card
+        "showlegend": False,
+        "marker": marker,
+        "unselected": {"marker": {"opacity": 0.15}},
+    }
+
+
+def _marks(numbers: npt.NDArray[np.int64], exemplar: Mask) -> dict[str, Any]:
+    colours = (palette.NOISE, *palette.COLOURS)
+    n = len(colours)
+    index = np.where(numbers < 0, 0, 1 + numbers % len(palette.COLOURS))
+    shape = (numbers // len(palette.COLOURS)) % len(palette.SYMBOLS)
+    shapes = np.where(numbers < 0, 0, shape)
+    names = palette.SYMBOLS
+    symbol: Any = [names[i] for i in shapes.tolist()] if shapes.any() else "circle"
+    steps = [[(i + side) / n, colour] for i, colour in enumerate(colours) for side in (0, 1)]
+    return {
+        "color": binary(index, "u1"), "cmin": -0.5, "cmax": n - 0.5, "colorscale": steps,
+        "symbol": symbol,
+        "size": binary(np.where(numbers < 0, 4, np.where(exemplar, 10, 7)), "u1"),
+        "showscale": False,
+    }  # fmt: skip
+
+
+def _shades(values: pd.Series, title: str) -> dict[str, Any]:
+    if values.dtype.kind == "M":
+        numbers = values.astype("int64").to_numpy() / 86_400e6  # microseconds to days
+        numbers = np.where(values.isna(), np.nan, numbers - np.nanmin(numbers))
+        title = "Days"
+    else:
+        numbers = values.to_numpy(np.float32)
+    return {
+        "color": binary(numbers, "f4"), "colorscale": palette.SCALE, "size": 7,
+        "colorbar": {"title": {"text": title}, "thickness": 10, "len": 0.5, "outlinewidth": 0},
+    }  # fmt: skip
+
+
+def _ring() -> dict[str, Any]:
+    return {
+        "type": "scattergl", "mode": "markers", "x": [], "y": [], "hoverinfo": "skip",
+        "showlegend": False,
+        "marker": {"size": 15, "symbol": "circle-open", "color": "#c78a00",
+                   "line": {"width": 2, "color": "#c78a00"}},
+    }  # fmt: skip
+
+
+def _axes(view: Viewport) -> dict[str, Any]:
+    return {
+        "xaxis": {"visible": False, "range": list(view.x)},
+        "yaxis": {"visible": False, "range": list(view.y)},
+    }
+
+
+_LAYOUT: dict[str, Any] = {
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+    "font": {"family": palette.THEME["fontFamily"], "size": 12.5},
+    "dragmode": "lasso",
+    "hovermode": "closest",
+    "uirevision": "keep",  # new colours keep zoom and selection
+    "showlegend": False,
+}
