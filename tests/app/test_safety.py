@@ -337,6 +337,32 @@ def test_a_bomb_takes_no_memory(survey: Survey, explorer: Explorer, tmp_path: Pa
     assert int(done.stdout) < 100_000  # kB; the rows that it holds are 360 MB
 
 
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_upload_is_kept_as_pixels_or_refused(
+    client: FlaskClient, survey: Survey, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr("app.likeness.like", lambda *_: [])  # its network is tested elsewhere
+    answer = client.post(f"/data/similar?run={RUNS['waste']}", data=HOSTILE[what]())
+    assert answer.status_code in (200, 422)
+    assert answer.mimetype == "application/json"
+    kept = [file for file in survey.cache.rglob("*") if file.is_file()]
+    assert len(kept) == (answer.status_code == 200)
+    for file in kept:
+        shown = client.get(f"/picture/{answer.json['like']}")
+        assert (shown.mimetype, shown.data) == ("image/png", file.read_bytes())
+        assert shown.headers["X-Content-Type-Options"] == "nosniff"
+        assert b"alert(2)" not in shown.data
+
+
+def test_an_upload_that_is_too_large_is_told_so(app: Dash, survey: Survey) -> None:
+    with _served(app) as port:
+        status, data = _Browser(port).send(
+            "POST", f"/data/similar?run={RUNS['waste']}", b"x" * (LARGEST + 1)
+        )
+    assert (status, list(json.loads(data))) == (413, ["error"])
+    assert not (survey.cache / "pictures").exists()
+
+
 # Names that are code
 
 
