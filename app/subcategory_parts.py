@@ -37,8 +37,28 @@ _THEME = (
 
 def grid(rows: list[dict[str, Any]], *, may_label: bool) -> Component:
     """Return the tree as a grid; `subcategories.js` indents the names and shows the colours."""
+    return dag.AgGrid(
+        id=ids.SUBCATEGORIES_TABLE,
+        rowData=rows,
+        columnDefs=_columns(may_label),
+        getRowId="params.data.id",
+        defaultColDef={"resizable": True, "suppressMovable": True},
+        dashGridOptions={
+            "theme": {"function": _THEME},
+            "rowSelection": {
+                "mode": "singleRow", "checkboxes": False, "enableClickSelection": True,
+            },
+            "tooltipShowDelay": 400,
+            "stopEditingWhenCellsLoseFocus": True,
+            "localeText": {"noRowsToShow": _NOTHING},
+        },
+        style=grid_height(len(rows)),
+    )  # fmt: skip
+
+
+def _columns(may_label: bool) -> list[dict[str, Any]]:
     number = {"type": "rightAligned", "cellClass": "numbers ag-right-aligned-cell"}
-    columns = [
+    return [
         {
             "field": "name", "headerName": "Subcategory", "editable": may_label, "flex": 3,
             "minWidth": 200, "cellRenderer": "SubcategoryName", "tooltipField": "path",
@@ -59,23 +79,6 @@ def grid(rows: list[dict[str, Any]], *, may_label: bool) -> Component:
         {"field": "who", "headerName": "Last by", "width": 92},
         {"field": "when", "headerName": "When (UTC)", "width": 156, "cellClass": "numbers"},
     ]  # fmt: skip
-    return dag.AgGrid(
-        id=ids.SUBCATEGORIES_TABLE,
-        rowData=rows,
-        columnDefs=columns,
-        getRowId="params.data.id",
-        defaultColDef={"resizable": True, "suppressMovable": True},
-        dashGridOptions={
-            "theme": {"function": _THEME},
-            "rowSelection": {
-                "mode": "singleRow", "checkboxes": False, "enableClickSelection": True,
-            },
-            "tooltipShowDelay": 400,
-            "stopEditingWhenCellsLoseFocus": True,
-            "localeText": {"noRowsToShow": _NOTHING},
-        },
-        style=grid_height(len(rows)),
-    )  # fmt: skip
 
 
 def grid_height(rows: int) -> dict[str, str]:

@@ -74,17 +74,7 @@ def stages(*, silent: bool = False) -> Iterator[Callable[[str], Advance]]:
     Yields the function that begins a stage by its name; it returns what moves the bar:
     (done, total).
     """
-    bar = Progress(
-        TextColumn("{task.description:<12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=silent,
-    )
+    bar = _bar(silent)
     noted = ProgressFile.of_environment()
 
     def begin(label: str) -> Advance:
@@ -106,6 +96,20 @@ def stages(*, silent: bool = False) -> Iterator[Callable[[str], Advance]]:
         yield begin
     finally:
         bar.stop()
+
+
+def _bar(silent: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=silent,
+    )
 
 
 @contextmanager
