@@ -293,3 +293,12 @@ def test_while_one_proof_is_drawn_another_is_asked_to_wait(
     a, b = bursts.frames.read(["frame_id"])["frame_id"].to_pylist()[:2]
     with drawing.one_at_a_time:
         assert drawing.draw(a, b) is None
+
+
+def test_the_comparison_is_asked_of_the_program_as_it_is(
+    survey: Survey, explorer: Explorer
+) -> None:
+    a, b = survey.frames.read(["frame_id"])["frame_id"].to_pylist()[:2]
+    said = proofs.Proofs(explorer).draw(a, b)
+    assert said is not None
+    assert "has no bursts: run `discover bursts` first" in said["error"]
