@@ -67,9 +67,11 @@ class Reach:
         name, given = _without_port(asked).lower(), _port(asked) or default
         if given != port and not (self.behind_proxy and given == default):
             return False
-        if name in LOOPBACK or name in {n.lower() for n in (self.host, *self.names)}:
+        if name in LOOPBACK or name in {known.lower() for known in self.names}:
             return True
-        return self.host in WILDCARDS and not self.names and _is_of_this_machine(name)
+        if self.host in WILDCARDS:
+            return not self.names and _is_of_this_machine(name)
+        return name == self.host.lower()
 
 
 def protect(server: Flask, reach: Reach) -> None:
