@@ -142,8 +142,8 @@ class Bursts:
         quality = self.found.quality.reindex(frames).fillna(0.0)
         light = quality["brightness"].to_numpy(float)
         lit = light >= _WELL_LIT * pd.Series(light).median()
-        sharpness = pd.Series(quality["sharpness"].to_numpy(float), frames.index)
-        return int(sharpness.where(lit, -1.0).idxmax())
+        sharpness = quality["sharpness"].where(lit, -1.0).to_numpy(float)
+        return int(frames.index[sharpness.argmax()])
 
 
 def bursts_so_far(survey: Survey, run: str | None = None) -> Bursts:
