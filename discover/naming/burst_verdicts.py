@@ -143,7 +143,7 @@ class Bursts:
         light = quality["brightness"].to_numpy(float)
         lit = light >= _WELL_LIT * pd.Series(light).median()
         sharpness = quality["sharpness"].where(lit, -1.0).to_numpy(float)
-        return int(frames.index[sharpness.argmax()])
+        return int(frames.index[int(sharpness.argmax())])
 
 
 def bursts_so_far(survey: Survey, run: str | None = None) -> Bursts:
