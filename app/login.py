@@ -29,7 +29,7 @@ _PAGE = """<!doctype html>
 <main>
 <div class="login-mark" aria-hidden="true"></div>
 <h1>Sign in</h1>
-<p>to see the survey and name what is in it</p>
+<p>to see what was found, and name it</p>
 {% if problem %}<p class="login-problem" role="alert">{{ problem }}</p>{% endif %}
 <form method="post" action="{{ path }}">
 <input type="hidden" name="next" value="{{ next }}">
