@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cyclopts import App
 
+from app.help import KEYS
 from classify.cli import app as classify_app
 from discover.annotate import ACTIONS
 from discover.cli import app as discover_app
@@ -164,6 +165,14 @@ def test_the_guide_shows_each_screen_and_its_pictures_are_there() -> None:
         if is_picture
     }
     assert {file for file in shown if file.parent == PICTURES} == set(PICTURES.iterdir())
+
+
+def test_the_keys_of_the_guide_are_those_of_the_pages() -> None:
+    section = TEXT[DOCS / "guide.md"].partition("### Keys")[2].partition("\n#")[0]
+    told = {key for row in table(section) for key in words(row[0])} - {"Shift"}
+    groups = [keys for page in KEYS.values() for _, rows in page for keys, _ in rows]
+    known = {k for keys in groups for k in ([keys] if "Ctrl" in keys else keys.split(" "))}
+    assert told == {k for k in known if re.fullmatch(r"(Ctrl )?[A-Z0-9?]|Del|Space|Enter|Esc", k)}
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
