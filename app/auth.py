@@ -7,11 +7,10 @@ import secrets
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from dash import html
 from dash.development.base_component import Component
-from flask import Flask, Response, abort, current_app, g, has_request_context, redirect, request
+from flask import Flask, Response, abort, current_app, g, has_request_context, request
 from flask import session as cookie
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response as AnyResponse
@@ -134,8 +133,7 @@ def _ask_who(server: Flask, access: Access) -> None:
         if request.path in _OPEN:
             return None
         if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
-            here = urlencode({"next": request.full_path.rstrip("?")})
-            return redirect(f"{login.PATH}?{here}", 303)
+            return login.lead_to(request.full_path.rstrip("?"))
         abort(401, f"sign in at {login.PATH}")
 
     @server.errorhandler(UsersError)

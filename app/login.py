@@ -1,7 +1,9 @@
 # mypy: disable-error-code="untyped-decorator"
 """The page on which one signs in. It works without scripts, and loads its style alone."""
 
-from flask import Flask, Response, redirect, render_template_string, request
+from urllib.parse import urlencode
+
+from flask import Flask, Response, g, redirect, render_template_string, request
 from flask import session as cookie
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -15,6 +17,10 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+_ON = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={{ there }}">
+<title>explorer</title><a href="{{ there }}">to the page</a></html>
+"""
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -61,6 +67,8 @@ def register(server: Flask, access: Access) -> None:
     def ask() -> AnyResponse:
         if request.args.get("token") and request.args.get("name"):
             return _enter(access, throttle, request.args)
+        if "user" in g:
+            return redirect(_own(request.args.get("next", "")), 303)
         return _page(access, request.args)
 
     @server.post(PATH)
@@ -71,6 +79,20 @@ def register(server: Flask, access: Access) -> None:
     def leave() -> AnyResponse:
         cookie.clear()
         return redirect(PATH, 303)
+
+
+def lead_to(address: str) -> AnyResponse:
+    """Send somebody who is not signed in to sign in, and then to an address.
+
+    A browser that follows a link from another site keeps the cookie back, even of somebody who is
+    signed in; it does not when a page of this site sends it on.
+    """
+    there = f"{PATH}?{urlencode({'next': address})}"
+    if request.headers.get("Sec-Fetch-Site") != "cross-site":
+        return redirect(there, 303)
+    response = Response(render_template_string(_ON, there=there), mimetype="text/html")
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _enter(access: Access, throttle: Throttle, form: dict[str, str]) -> AnyResponse:

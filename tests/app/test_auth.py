@@ -246,6 +246,17 @@ def test_what_was_typed_comes_back_as_text(guest: FlaskClient) -> None:
     assert soup.select_one("#name")["value"] == name
 
 
+def test_a_link_from_another_site_finds_who_is_signed_in(guest: FlaskClient) -> None:
+    link, elsewhere = "/queue?run=a%26b", {**PAGE, "Sec-Fetch-Site": "cross-site"}
+    landed = guest.get(link, headers=elsewhere)  # such a request comes without the cookie
+    assert landed.status_code == 200
+    leads = BeautifulSoup(landed.data, "html.parser").select_one("a")["href"]
+    assert leads in landed.text.replace("&amp;", "&").split("url=")[1]
+    assert guest.get(leads, headers=PAGE).status_code == 200
+    assert guest.get(link, headers=PAGE).location == leads
+    assert sign_in(guest, "mara").get(leads, headers=PAGE).location == link
+
+
 @pytest.mark.parametrize(
     "address",
     ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "", "queue"],
