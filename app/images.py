@@ -179,8 +179,8 @@ def _warp(
 
 def _cut(frame: Decoded, region: Region, size: int) -> Pixels:
     longer = max(region.width, region.height)
-    shape = (round(size * region.width / longer), round(size * region.height / longer))
-    return _warp(frame.pixels, (frame.scale, frame.scale), region, shape, _SURROUND)
+    width, height = (max(1, round(size * side / longer)) for side in (region.width, region.height))
+    return _warp(frame.pixels, (frame.scale, frame.scale), region, (width, height), _SURROUND)
 
 
 def _mask(

@@ -6,6 +6,7 @@ interpreter lock while decoding, and, unlike OpenCV, raises on a truncated file.
 
 import io
 import math
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,14 @@ from classify.errors import UserError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
 MAX_PIXELS = 300_000_000  # about 900 MB as RGB; a larger file is more likely an attack than a frame
+# What a frame can be. Pillow knows more, and hands some of it, such as PostScript, to a program.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _ORIENTATION = 0x0112  # EXIF tag
 _TRANSPOSED = (5, 6, 7, 8)
+_DAMAGE = (
+    OSError, ValueError, SyntaxError, MemoryError, EOFError, IndexError,
+    struct.error,  # of EXIF
+)  # fmt: skip
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -63,7 +70,7 @@ def open_image(source: Path | bytes) -> Image.Image:
             raise ImageError(f"{name}the file is empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # notes on odd metadata, which is not needed
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except ImageError:
         raise
     except (OSError, ValueError, SyntaxError) as error:
@@ -103,7 +110,7 @@ def read_image(source: Path | bytes, *, min_side: int | None = None) -> Decoded:
             warnings.simplefilter("ignore")
             image.load()
         rgb = _to_rgb(ImageOps.exif_transpose(image))
-    except (OSError, ValueError, SyntaxError, MemoryError, EOFError, IndexError) as error:
+    except _DAMAGE as error:
         raise ImageError(f"{_prefix(source)}truncated or damaged ({error})") from error
     return Decoded(rgb, width, height)
 
