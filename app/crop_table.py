@@ -1,5 +1,6 @@
 """The crops of one clustering run as one table in memory, small enough for a million rows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -52,6 +53,10 @@ class CropTable:
     def ids(self) -> pd.Index:
         """The crops' ids, which find rows."""
         return pd.Index(self.crops["crop_id"])
+
+    def places(self, crop_ids: Iterable[str]) -> Rows:
+        """Return the rows of crops, -1 of those that are not in the run."""
+        return np.asarray(self.ids.get_indexer(pd.Index(list(crop_ids), dtype=object)))
 
     @cached_property
     def typical(self) -> Rows:

@@ -108,8 +108,8 @@ class Explorer:
             "crops": self.survey.table("crops", run.crops_run),
             "maps": self.survey.table("maps", run.name),
         }
-        of_bursts = bursts and self.survey.table("bursts", bursts.name)
-        suggested = suggestions and self.survey.table("suggestions", suggestions.name)
+        of_bursts = self.survey.table("bursts", bursts.name) if bursts else None
+        suggested = self.survey.table("suggestions", suggestions.name) if suggestions else None
         stamp = [
             [t.units() for t in (self.survey.frames, *tables.values())],
             bursts and bursts.name,

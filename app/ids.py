@@ -20,7 +20,7 @@ GALLERY = "gallery"
 SELECTED = "selected"  # "3 selected"
 
 QUEUE = "queue"  # Store: the rows
-QUEUE_BOX = "queue-rows"  # in which `queue.js` draws them
+QUEUE_BOX = "queue-rows"  # in which `clusters.js` draws them
 QUEUE_DRAWN = "queue-drawn"
 QUEUE_SORT = "queue-sort"
 QUEUE_PROGRESS = "queue-progress"

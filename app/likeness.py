@@ -25,6 +25,7 @@ MOST = 500  # crops that are found
 _MOST_PIXELS = 100_000_000  # more is no picture of the seafloor, and fills the memory
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _SECONDS = 300
+_WAIT = 5.0  # seconds that a second picture waits for the first: it holds a thread of the server
 # Works from an editable and from a normal install, and, by -P, never from a folder's own files.
 _DISCOVER = [sys.executable, "-P", "-c", "from discover.cli import main; main()"]
 _ONE = threading.Lock()  # a network at a time: each takes the memory of one
@@ -76,10 +77,10 @@ def like(explorer: Explorer, run: ClassRun, key: str) -> Rows:
     table = explorer.crop_table(run)
     if not key.startswith("p"):
         line = nearest(explorer.survey, run.embeddings, [key], among=table.ids)
-        rows = table.ids.get_indexer([key, *line["crop_id"]])
-        return np.asarray(rows[rows >= 0])
-    rows = table.ids.get_indexer(_found(explorer, run, key))
-    return np.asarray(rows[rows >= 0])
+        rows = table.places([key, *line["crop_id"]])
+        return rows[rows >= 0]
+    rows = table.places(_found(explorer, run, key))
+    return rows[rows >= 0]
 
 
 def _picture(explorer: Explorer, key: str) -> Path:
@@ -101,10 +102,14 @@ def _found(explorer: Explorer, run: ClassRun, key: str) -> list[str]:
     """Return the crops like a kept picture, from the cache or newly asked for."""
     picture(explorer, key)
     answer = _picture(explorer, key).with_name(f"{key}-{run.embeddings}.json")
-    with _ONE:
-        if not answer.is_file():
+    if not answer.is_file():
+        if not _ONE.acquire(timeout=_WAIT):
+            raise PictureError("another picture is being compared: try again in a minute")
+        try:
             found = [row["crop_id"] for row in json.loads(_ask(explorer, run, key))]
-            write_atomic(answer, json.dumps(found).encode())
+        finally:
+            _ONE.release()
+        write_atomic(answer, json.dumps(found).encode())
     return [str(crop) for crop in json.loads(answer.read_text())]
 
 

@@ -143,6 +143,7 @@ def pictures(
     if not len(rows):
         return []
     shown = _apart(crops, rows, _crowd(crops, keep, rows, view), view)
+    x, y = crops["map_x"].to_numpy(), crops["map_y"].to_numpy()
     wide = (view.x[1] - view.x[0]) * _PICTURE / view.width
     high = (view.y[1] - view.y[0]) * _PICTURE / view.height
     return [
@@ -150,8 +151,8 @@ def pictures(
             "source": link(
                 f"/image/{crops['crop_id'].iat[row]}", kind="crop", size=96, run=crops_run
             ),
-            "xref": "x", "yref": "y", "x": float(crops["map_x"].iat[row]),
-            "y": float(crops["map_y"].iat[row]), "sizex": wide, "sizey": high,
+            "xref": "x", "yref": "y", "x": float(x[row]), "y": float(y[row]),
+            "sizex": wide, "sizey": high,
             "xanchor": "center", "yanchor": "middle", "layer": "above", "name": "picture",
         }
         for row in shown

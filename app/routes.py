@@ -4,6 +4,7 @@
 A verdict then changes what is seen of a crop and moves nothing.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def _search_by_picture(server: Flask, explorer: Explorer) -> None:
 def details(explorer: Explorer, run: ClassRun, wanted: list[str]) -> dict[str, dict[str, Any]]:
     """Return what is seen of crops, by id; crops that the run has not are left out."""
     crops = explorer.crops(run)
-    places = explorer.crop_table(run).ids.get_indexer(wanted)
+    places = explorer.crop_table(run).places(wanted)
     some = crops.iloc[places[places >= 0]].astype({"time_utc": str})
     some = some.astype(object).where(some.notna(), None)
     return {row["crop_id"]: _seen(row) for row in some.to_dict("records")}
@@ -101,7 +102,7 @@ def _run(explorer: Explorer, name: object) -> ClassRun:
     return run
 
 
-def _seen(row: dict[str, Any]) -> dict[str, Any]:
+def _seen(row: Mapping[Any, Any]) -> dict[str, Any]:
     where = f"dive {row['dive']} · frame {row['index']}"
     time = row["time_utc"]
     suggested = None

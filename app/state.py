@@ -7,6 +7,7 @@ beside the crops' table, and only what an event changed is read again.
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,7 +125,7 @@ class Standing:
         self._held, self._human = held, human
 
     def _places(self, keys: Iterable[str]) -> npt.NDArray[np.intp]:
-        return np.asarray(self._ids.get_indexer(list(keys)))
+        return np.asarray(self._ids.get_indexer(pd.Index(list(keys), dtype=object)))
 
     def _clear(
         self, held: dict[str, Codes], human: npt.NDArray[np.bool_], places: npt.NDArray[np.intp]
@@ -163,13 +164,17 @@ class Standing:
         origin = np.where(label < 0, _NONE, self._human.astype(np.int32))
         return {
             "group": held["group"],
-            "label": pd.Categorical.from_codes(label, texts.known),
-            "name": pd.Categorical.from_codes(named, texts.known),
-            "origin": pd.Categorical.from_codes(origin, ["machine", "human"]),
+            "label": _categorical(label, texts.known),
+            "name": _categorical(named, texts.known),
+            "origin": _categorical(origin, ["machine", "human"]),
             "validated": held["approved"] == held["group"],
-            "flag": pd.Categorical.from_codes(held["flag"], self._notes.known),
+            "flag": _categorical(held["flag"], self._notes.known),
         }
 
     def _said(self, value: str) -> str:
         node = subcategory_of(value)
         return value if node is None else with_qualifier(self._tree.text(node), qualifier_of(value))
+
+
+def _categorical(codes: npt.NDArray[Any], texts: list[str]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes, pd.Index(texts, dtype=object))

@@ -182,7 +182,7 @@ def _by_name(
     if action != "name" or name:
         return [(name, crops)]
     table = explorer.crop_table(run)
-    some = table.crops.iloc[table.ids.get_indexer(crops)].dropna(subset=["suggested"])
+    some = table.crops.iloc[table.places(crops)].dropna(subset=["suggested"])
     if some.empty:
         raise LabelError("None of these has a suggestion: type a name (N)")
     grouped = some.groupby("suggested", observed=True)["crop_id"]

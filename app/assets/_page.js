@@ -32,9 +32,11 @@ window.explorer = (() => {
     return `${page}?${new URLSearchParams(given)}`;
   };
 
+  // As the browser's own buttons do: what the address was changed to meanwhile does not confuse it.
   const go = (href) => {
-    const url = new URL(href, window.location.href);
-    set("url", { pathname: url.pathname, search: url.search });
+    window.history.pushState({}, "", href);
+    window.dispatchEvent(new PopStateEvent("popstate"));
+    window.scrollTo(0, 0);
   };
 
   let last = 0; // the verdict before, whose message gives way to the next
@@ -67,5 +69,9 @@ window.explorer = (() => {
   const label = (name, origin) => element("span", `name ${origin}`, name);
   const count = (number, one) => `${number.toLocaleString("en")} ${one}${number === 1 ? "" : "s"}`;
 
-  return { element, picture, set, ask, address, go, decide, say, reveal, label, count };
+  // Of a page whose keys mean something of their own, such as growing: `own.page` is its selector,
+  // and `own.act(action)` says whether it took the key.
+  const own = null;
+
+  return { element, picture, set, ask, address, go, decide, say, reveal, label, count, own };
 })();

@@ -56,8 +56,10 @@ window.explorer.box = (() => {
   };
 
   const close = () => {
-    box.hidden = true;
+    if (!asked) return;
     asked = null;
+    input.blur(); // now: a box that is hidden loses the focus later, when the next may be open
+    box.hidden = true;
   };
 
   const commit = (option) => {
@@ -70,6 +72,7 @@ window.explorer.box = (() => {
   };
 
   input.addEventListener("input", () => {
+    if (!asked) return;
     picked = asked.free ? -1 : 0;
     show();
   });
@@ -90,7 +93,7 @@ window.explorer.box = (() => {
     // `what`: title, label, placeholder, free (whether a new text is an answer), crops_run, options
     // (a promise of rows: text, value, note, crops), beside (what the box lies next to), done.
     open(what) {
-      document.body.append(box);
+      if (!box.isConnected) document.body.append(box);
       asked = what;
       options = [];
       picked = what.free ? -1 : 0;

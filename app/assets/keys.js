@@ -10,6 +10,14 @@
 
   const titled = (row) => row.title || `cluster ${row.group}`;
 
+  // Keys rest until the page that was asked for is there: a verdict would be on what one has left.
+  let left = null; // what the gallery showed when one went on
+  const waiting = () => {
+    if (!document.getElementById("page")?.childElementCount) return true;
+    if (left && gallery.listing !== left) left = null;
+    return left !== null;
+  };
+
   // What a verdict is about: the row of the queue, else the selected crops, else all that is shown.
   const target = () => {
     const { row } = queue;
@@ -30,10 +38,17 @@
     return { target: listing.what, count: listing.count, words, some: everything };
   };
 
+  const follow = (selector) => () => {
+    const link = document.querySelector(selector);
+    if (!link) return;
+    left = gallery.listing;
+    link.click();
+  };
+
   const onward = (action, at) => {
     if (at.row) queue.next();
     else if (at.some) gallery.advance();
-    else if (ONWARD.includes(action)) document.querySelector(".turn.onward")?.click();
+    else if (ONWARD.includes(action)) follow(".turn.onward")();
   };
 
   const verdict = (action, more = {}) => {
@@ -136,7 +151,6 @@
     }
     return gallery.listing && gallery.move(gallery.ring < 0 ? 0 : gallery.ring + step());
   };
-  const follow = (selector) => () => document.querySelector(selector)?.click();
 
   const actions = {
     approve: () => verdict("validate"),
@@ -165,8 +179,6 @@
     if (at && at.dataset.view) set(at.dataset.view, { value: VIEWS[index] });
   }));
   explorer.act = (action) => actions[action]();
-  // A page whose keys mean something of its own, such as growing, answers first: it returns true.
-  explorer.own = null;
 
   const KEYS = {
     a: "approve", x: "reject", n: "name", m: "merge", s: "split", g: "grow", f: "flag",
@@ -189,6 +201,7 @@
   document.addEventListener("keydown", (event) => {
     const action = meaning(event);
     if (!action || typing(event.target) || document.querySelector("[aria-modal=true]")) return;
+    if (waiting()) return;
     const pressed = event.target.closest("a, button, [role=tab], [role=slider], summary, label");
     if (pressed && ["open", "mark"].includes(action)) return;
     if (pressed?.matches("[role=slider], [role=tab], label") && event.key.startsWith("Arrow")) return;

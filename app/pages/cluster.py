@@ -22,6 +22,7 @@ from app.parts import (
     verdict_tools,
     view_switch,
 )
+from app.verdicts import toast
 from classify.errors import UserError
 
 ORDERS = {**selection.ORDERS, LIKE_PINNED: "Like the pinned crop"}
@@ -80,12 +81,12 @@ def register(app: Dash, explorer: Explorer) -> None:
         assert run is not None  # the page was made for it
         what = {**place["what"], "flags": flagged, "state": state}
         try:
-            found = listing(explorer, run, what, order, pin and pin["crop"])
+            found = listing(explorer, run, what, order, pin["crop"] if pin else None)
             said = [] if pin or order != LIKE_PINNED else ["Pin a crop first: P on the ring"]
         except UserError as error:
             found = listing(explorer, run, what, "typical")
             said = [str(error)]
-        shown = [{"action": "show", "message": text, "color": "yellow"} for text in said]
+        shown = [toast(text, True, n) for n, text in enumerate(said)]
         return found.sent(explorer, run, title_of(what)), shown
 
     @app.callback(

@@ -124,7 +124,8 @@ def _answered(
         right = [place for place in growth.shown if line[place] not in wrong]
     session, event = answer(explorer, run, session, right)
     if event is None:
-        return session, "None joined"
+        missed = right is False and not growth.one_by_one
+        return session, "Closing in on where it ends" if missed else "None joined"
     return session, f"{event.crops:,} crops joined cluster {session.group}"
 
 
@@ -165,7 +166,9 @@ def _heading(explorer: Explorer, run: ClassRun, session: Session) -> list[Compon
             tool("None belongs", "X", "reject"),
         ]
     else:
-        ask = "Do all of these belong to it? Those before them join too, unseen."
+        ask = "Do all of these belong to it?"
+        if shown.start > growth.good * growth.page:
+            ask += f" The {shown.start - growth.good * growth.page:,} before them join too, unseen."
         tools = [tool("All belong", "A", "approve", primary=True), tool("Not all", "X", "reject")]
     tools.append(tool("Take back", "Ctrl Z", "undo"))
     words = html.P([far, place, html.Strong(ask)])

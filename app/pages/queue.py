@@ -53,7 +53,7 @@ def layout(explorer: Explorer, query: Query) -> Component:
 
 
 def rows(explorer: Explorer, run: ClassRun, sort: str) -> dict[str, Any]:
-    """Return what `queue.js` draws."""
+    """Return what `clusters.js` draws."""
     table = explorer.crop_table(run)
     opens = {str(cluster) for cluster in opening(explorer.survey, run.name)}
     found = queries.queue(explorer.crops(run), table.typical, run.persistence, sort=sort)

@@ -122,7 +122,7 @@ class Groups:
             return self.moved[crop]
         if crop not in self.found.table.index:
             raise LabelError(f"crop {crop!r} is not in run {self.run}: give the run that it is in")
-        return f"{self.run}/{self.found.table.at[crop, 'cluster']}"
+        return f"{self.run}/{int(str(self.found.table.at[crop, 'cluster']))}"
 
     def full_name(self, group: str) -> str:
         """Return "waste-1a2b3c4d/7" for "7", and a full name as it is."""

@@ -135,9 +135,7 @@ def _tree(numbers: list[int], kinds: int) -> dict[str, list[Any]]:
     edges += [(n + 1, part, 0.5, None) for part in parts]
     own = [i for i, number in enumerate(numbers) if number == 0]
     leaf = {i: parts[k % 3 == 0] for k, i in enumerate(own)}
-    edges += [
-        (leaf.get(i, n if c < 0 else n + 1 + c), i, 1.0, None) for i, c in enumerate(numbers)
-    ]
+    edges += [(leaf.get(i, n if c < 0 else n + 1 + c), i, 1.0, None) for i, c in enumerate(numbers)]
     columns = [list(column) for column in zip(*edges, strict=True)]
     return {
         "parent": columns[0], "child": columns[1], "lambda": columns[2],

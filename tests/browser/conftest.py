@@ -77,7 +77,7 @@ def open_page(chromium: Browser) -> Iterator[Callable[[str], Page]]:
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("pageerror", lambda error: problems.append(f"{error} {error.stack}"))
         own = (address, "data:", "blob:")
         page.on("request", lambda r: None if r.url.startswith(own) else problems.append(r.url))
         return page
