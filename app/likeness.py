@@ -12,7 +12,6 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from app.data import ClassRun, Explorer
