@@ -37,6 +37,7 @@ class ClassRun:
         embeddings: the run of vectors that it clustered.
         counts: what the run counted, such as crops, clusters and noise.
         persistence: how long each cluster lived in the condensed tree, by cluster.
+        part: which part of the class it clustered, such as "within 3" or "unnamed"; "" is all.
     """
 
     name: str
@@ -45,6 +46,12 @@ class ClassRun:
     embeddings: str
     counts: dict[str, Any]
     persistence: dict[int, float]
+    part: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it clustered all of its class, not only one cluster or what had no name."""
+        return not self.part
 
     @classmethod
     def of(cls, run: Run, crops_run: str) -> "ClassRun":
@@ -59,6 +66,7 @@ class ClassRun:
                 int(c["cluster"]): float(c.get("persistence") or 0.0)
                 for c in run.info.get("clusters", [])
             },
+            part=_part_of(run.info["config"]),
         )
 
 
@@ -87,9 +95,21 @@ class Explorer:
         ]
 
     def class_run(self, name: str | None = None) -> ClassRun | None:
-        """Return the run `name`, else the latest; None when there is none."""
+        """Return the run `name`, else the latest of a whole class; None when there is none.
+
+        Where no run is of a whole class, it is the latest of all.
+        """
         runs = self.class_runs()
-        return next((r for r in runs if r.name == name), runs[-1] if runs else None)
+        latest = next((r for r in reversed(runs) if r.whole), runs[-1] if runs else None)
+        return next((r for r in runs if r.name == name), latest)
+
+    def latest_runs(self) -> dict[str, ClassRun]:
+        """Return the latest run of each class, by class; one of the whole class comes first."""
+        found: dict[str, ClassRun] = {}
+        for run in self.class_runs():
+            if run.whole or run.class_name not in found or not found[run.class_name].whole:
+                found[run.class_name] = run
+        return found
 
     def crops_runs(self) -> list[str]:
         """Return the runs that cut crops, the latest first."""
@@ -240,3 +260,9 @@ class Explorer:
             if held is None or held[0] != stamp:
                 held = self._cache[key] = (stamp, make())
             return held[1]
+
+
+def _part_of(config: dict[str, Any]) -> str:
+    """Return which part of its class a run clustered, "" where it is all of it."""
+    within = f"within {config['within_cluster']}" if config.get("within_run") else ""
+    return ", ".join(filter(None, (within, "unnamed" if config.get("unnamed") else "")))

@@ -46,7 +46,7 @@ def steps(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
 
     Args:
         explorer: the survey.
-        runs: the latest cluster run of each class.
+        runs: the latest cluster run of each class, as `Explorer.latest_runs` has them.
     """
     found = []
     if burst_counts(explorer.survey) is None:

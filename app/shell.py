@@ -1,7 +1,6 @@
 # mypy: disable-error-code="untyped-decorator"
 """The frame around every page: header, navigation, keys, and which page an address means."""
 
-from typing import Any
 from urllib.parse import parse_qsl
 
 import dash_mantine_components as dmc
@@ -10,7 +9,7 @@ from dash.development.base_component import Component
 
 from app import ids, job_parts, palette, queries
 from app.auth import badge
-from app.data import Explorer
+from app.data import ClassRun, Explorer
 from app.help import help_of
 from app.pages import PAGES
 from app.parts import empty_state, link
@@ -176,16 +175,14 @@ def _links(path: str, run: str | None) -> list[Component]:
     ]
 
 
-def _run_labels(runs: list[Any]) -> list[tuple[Any, str]]:
-    """Label each run by its class; an older run of the same class by its name too."""
-    latest = {run.class_name: run.name for run in runs}
+def _run_labels(runs: list[ClassRun]) -> list[tuple[ClassRun, str]]:
+    """Label each run by its class and part of it; an older one of the same by its name."""
+    latest = {(run.class_name, run.part): run.name for run in runs}
     labelled = []
     for run in reversed(runs):
-        clusters = f"{run.counts.get('clusters', '?')} clusters"
-        label = f"{run.class_name} · {clusters}"
-        if latest[run.class_name] != run.name:
-            label = f"{run.name} · {clusters}"
-        labelled.append((run, label))
+        is_latest = latest[run.class_name, run.part] == run.name
+        about = run.part or f"{run.counts.get('clusters', '?')} clusters"
+        labelled.append((run, f"{run.class_name if is_latest else run.name} · {about}"))
     return labelled
 
 

@@ -29,7 +29,7 @@ def layout(explorer: Explorer, query: Query) -> Component:
             "Add a folder of frames or videos; each sub-folder is a dive.",
             "discover add FOLDER",
         )
-    runs = _latest(explorer)
+    runs = explorer.latest_runs()
     return html.Div(
         [
             html.H1("Overview", className="unseen"),
@@ -67,7 +67,7 @@ def register(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     def renew(_event: int, _seen: object) -> Component:
-        return _steps(explorer, _latest(explorer))
+        return _steps(explorer, explorer.latest_runs())
 
     app.clientside_callback(
         ClientsideFunction("overview", "welcome"),
@@ -86,10 +86,6 @@ def figure(explorer: Explorer, by: str) -> go.Figure:
     if by == "time" and by in known:
         return figures_survey.classes_by_time(survey_data.classes_by_time(explorer, known["time"]))
     return figures_survey.classes_by_dive(explorer.classes_by_dive())
-
-
-def _latest(explorer: Explorer) -> dict[str, ClassRun]:
-    return {run.class_name: run for run in explorer.class_runs()}
 
 
 def _welcome() -> Component:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from app import figures_survey, job_parts, survey_data
+from app import figures_survey, job_parts, shell, survey_data
 from app.data import Explorer
 from app.job_commands import task_of
 from app.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
@@ -16,7 +16,7 @@ from app.pages import overview
 from classify.runs import start_run
 from discover.survey import Survey, concat_rows, open_survey
 from discover.tables import SCHEMAS
-from tests.app.survey_on_disk import EMBED_RUN, build
+from tests.app.survey_on_disk import EMBED_RUN, RUNS, build
 
 
 def text(component: Any) -> str:  # noqa: ANN401
@@ -24,7 +24,7 @@ def text(component: Any) -> str:  # noqa: ANN401
 
 
 def left(explorer: Explorer) -> list[Step]:
-    return steps(explorer, {run.class_name: run for run in explorer.class_runs()})
+    return steps(explorer, explorer.latest_runs())
 
 
 def labels(found: list[Step]) -> list[str]:
@@ -122,6 +122,50 @@ def test_the_page_shows_facts_and_only_what_is_known(explorer: Explorer) -> None
     assert '"label": "Depth"' in shown
     assert '"label": "Time"' not in shown  # no frame has a time
     assert "data-job" not in text(overview._button(Action("a", href="/b"), primary=False))
+
+
+def add_part(survey: Survey, name: str, **config: object) -> None:
+    """Cluster some of the waste again."""
+    folder = survey.run_folder("clusters", name)
+    about = {"class_name": "waste", **config}
+    parents = {"embeddings": EMBED_RUN}
+    run = start_run(folder, command="discover cluster", config=about, parents=parents)
+    for table in ("clusters", "maps"):
+        rows = survey.table(table, RUNS["waste"]).read().slice(0, 20)
+        survey.table(table, name).write("all", rows)
+    run.complete(counts={"crops": 20, "clusters": 2})
+
+
+def test_a_run_of_a_part_does_not_stand_for_its_class(explorer: Explorer) -> None:
+    whole = explorer.class_run()
+    add_part(explorer.survey, "waste-a", within_run=RUNS["waste"], within_cluster=0)
+    add_part(explorer.survey, "waste-b", unnamed=True)
+    add_part(explorer.survey, "waste-c", unnamed=True)
+    assert explorer.class_run() == whole
+    assert {name: run.name for name, run in explorer.latest_runs().items()} == RUNS
+    part = explorer.class_run("waste-a")
+    assert part is not None
+    assert not part.whole
+    crops = len(explorer.crops(explorer.latest_runs()["waste"]))
+    assert f"0 of {crops} crops" in text(overview.layout(explorer, {}))
+    chosen = {run.name: label for run, label in shell._run_labels(explorer.class_runs())}
+    assert chosen == {
+        "waste-11112222": "waste · 3 clusters", "fauna-33334444": "fauna · 2 clusters",
+        "waste-a": "waste · within 0", "waste-b": "waste-b · unnamed",
+        "waste-c": "waste · unnamed",
+    }  # fmt: skip
+
+
+def test_a_part_stands_for_its_class_where_nothing_else_does(tmp_path: Path) -> None:
+    bare = Explorer(build(tmp_path / "a", clusters=False))
+    folder = bare.survey.run_folder("clusters", "waste-u")
+    about = {"class_name": "waste", "unnamed": True}
+    parents = {"embeddings": EMBED_RUN}
+    start_run(folder, command="discover cluster", config=about, parents=parents).complete(counts={})
+    assert [run.part for run in bare.latest_runs().values()] == ["unnamed"]
+    found = bare.class_run()
+    assert found is not None
+    assert found.name == "waste-u"
 
 
 def test_an_empty_survey_says_how_to_begin(tmp_path: Path) -> None:
