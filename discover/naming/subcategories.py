@@ -53,7 +53,8 @@ def add(
     node = tree.find(path)
     at, changes = (node.id, []) if node else tree.creation(split_path(path))
     changes += looks(tree.known.get(at), at, colour, codes)
-    return writer.append("add subcategory", changes, by, detail=path)
+    action = "edit subcategory" if node else "add subcategory"
+    return writer.append(action, changes, by, detail=path)
 
 
 def rename(writer: Writer, which: str, name: str, by: By) -> Event | None:

@@ -140,6 +140,9 @@ def test_codes_and_colours_are_kept_and_taken_back(labels: Labels) -> None:
     assert dict(node.codes) == {"AphiaID": "123776", "CATAMI": "80600000"}
     _do(labels, "add", "Asterias rubens", EVA, codes={"AphiaID": ""})
     assert dict(labels.tree().get("Asterias rubens").codes) == {"CATAMI": "80600000"}
+    told = [(event.action, event.detail) for event in labels.history()]
+    edited, added = (f"{verb} subcategory" for verb in ("edit", "add"))
+    assert told == [(verb, "Asterias rubens") for verb in (edited, edited, added)]
     for _ in range(3):
         labels.undo(annotator="eva")
     assert _paths(labels) == []
