@@ -1,14 +1,18 @@
 """`discover export`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from classify.console import print_json, say
 from discover.commands.options import HERE, Json, SurveyDir
+from discover.export import FORMATS
 from discover.naming.database import LabelError
 from discover.survey import open_survey
+
+if TYPE_CHECKING:
+    from discover.export.records import Records
 
 
 def export(
@@ -53,7 +57,6 @@ def export(
     encounters
         For darwin-core: an occurrence an encounter, with the number of individuals.
     """  # fmt: skip
-    from discover.export import FORMATS
     from discover.export.records import read_records
 
     opened, chosen = open_survey(survey), FORMATS[format]
@@ -62,14 +65,24 @@ def export(
         raise LabelError(f"--encounters is for darwin-core, not for {format}")
     records = read_records(opened, class_name=class_name, people=people_only)
     notes = chosen.write(records, out, **({"encounters": True} if encounters else {}))
-    table = records.table if chosen.marks else records.named()
-    images = table["image"].nunique()
+    what, count, images = _held(format, records, encounters)
     if as_json:
-        print_json({"out": str(out), "labels": len(table), "images": images, "notes": notes})
+        print_json({"out": str(out), what: count, "images": images, "notes": notes})
         return
     for note in notes:
         say(f"note: {note}")
-    say(f"{len(table):,} labels of {images:,} images: {out}")
+    say(f"{count:,} {what} of {images:,} images: {out}")
+
+
+def _held(name: str, records: "Records", encounters: bool) -> tuple[str, int, int]:
+    """Return what a file of a format holds: labels or occurrences, how many, of how many images."""
+    if name == "darwin-core":
+        from discover.export.darwin_core import occurrences
+
+        found = occurrences(records, encounters=encounters)
+        return "occurrences", len(found), len({row["image"] for row in found})
+    table = records.table if FORMATS[name].marks else records.named()
+    return "labels", len(table), table["image"].nunique()
 
 
 def check_out(out: Path, ending: str) -> None:

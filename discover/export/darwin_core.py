@@ -54,15 +54,13 @@ def write_darwin_core(records: Records, out: Path, *, encounters: bool = False) 
     Raises:
         SurveyError: no crop of fauna has a name.
     """
-    fauna = [row for row in records.rows() if row["class"] == CLASS]
-    rows = [row for row in fauna if row["burst_id"] is None or row["keyframe"]]
-    if not rows:
+    found = occurrences(records, encounters=encounters)
+    if not found:
         raise SurveyError(f"no crop of class {CLASS!r} in a keyframe has a name: name some first")
-    occurrences = _encounters(rows) if encounters else rows
     held = io.StringIO()
     table = csv.writer(held, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
     table.writerow(TERMS)
-    table.writerows(_occurrence(records, row) for row in occurrences)
+    table.writerows(_occurrence(records, row) for row in found)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as parts:
         for name, text in (
@@ -72,7 +70,14 @@ def write_darwin_core(records: Records, out: Path, *, encounters: bool = False) 
         ):
             parts.writestr(zipfile.ZipInfo(name, _SAME), text)
     write_atomic(out, archive.getvalue())
-    return [*records.left_out(), *_notes(records, rows, len(fauna))]
+    return [*records.left_out(), *_left_out(records), *_missing(records, found)]
+
+
+def occurrences(records: Records, *, encounters: bool = False) -> list[dict[str, Any]]:
+    """Return the row of the crop of each occurrence that `write_darwin_core` writes."""
+    fauna = [row for row in records.rows() if row["class"] == CLASS]
+    rows = [row for row in fauna if _stands_for_its_scene(row)]
+    return _encounters(rows) if encounters and rows else rows
 
 
 def read_darwin_core(file: Path) -> Iterator[LabelRow]:
@@ -92,6 +97,10 @@ def read_darwin_core(file: Path) -> Iterator[LabelRow]:
     for row in rows:
         place = f"FILE {file}: row {rows.line_num} of {_CORE}"
         yield _label(row, place)
+
+
+def _stands_for_its_scene(row: dict[str, Any]) -> bool:
+    return row["burst_id"] is None or bool(row["keyframe"])
 
 
 def _encounters(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -172,12 +181,23 @@ def _occurrence(records: Records, row: dict[str, Any]) -> list[Any]:
     return ["" if values[term] is None else values[term] for term in TERMS]
 
 
-def _notes(records: Records, rows: list[dict[str, Any]], fauna: int) -> list[str]:
+def _left_out(records: Records) -> list[str]:
+    """Say which labels are no occurrence, and why."""
+    rows = records.rows()
+    fauna = [row for row in rows if row["class"] == CLASS]
+    repeats = sum(not _stands_for_its_scene(row) for row in fauna)
     notes = []
-    if len(rows) < fauna:
-        notes.append(f"{fauna - len(rows)} crops of frames that repeat a scene are left out")
-    if all(row["burst_id"] is None for row in rows):
+    if len(fauna) < len(rows):
+        notes.append(f"{len(rows) - len(fauna)} crops of other classes than {CLASS} are left out")
+    if repeats:
+        notes.append(f"{repeats} crops of frames that repeat a scene are left out")
+    if all(row["burst_id"] is None for row in fauna):
         notes.append("no bursts are known: every frame is an occurrence; run `discover bursts`")
+    return notes
+
+
+def _missing(records: Records, rows: list[dict[str, Any]]) -> list[str]:
+    notes = []
     for what, term in (("time_utc", "eventDate"), ("lat", "decimalLatitude")):
         missing = sum(row[what] is None for row in rows)
         if missing:

@@ -252,6 +252,26 @@ def test_export_and_import_from_the_command_line(
         run("export", "yolo", "--out", str(tmp_path), "--survey", str(labelled.root))
 
 
+def test_darwin_core_says_how_many_occurrences_it_holds(
+    labelled: Survey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = labelled.frames.read(["frame_id"])["frame_id"].to_pylist()
+    bursts = [f"b{n // 2}" for n in range(len(frames))]
+    keyframe = [n % 2 == 0 for n in range(len(frames))]
+    add_run(labelled, "bursts", frame_id=frames, burst_id=bursts, keyframe=keyframe)
+    for more in ([], ["--encounters"]):
+        out = tmp_path / f"o{len(more)}.zip"
+        tokens = ["export", "darwin-core", "--out", str(out), "--survey", str(labelled.root), *more]
+        app(tokens, result_action="return_value")
+        *notes, last = capsys.readouterr().out.splitlines()
+        with zipfile.ZipFile(out) as archive:
+            text = archive.read("occurrence.txt").decode()
+        rows = list(csv.DictReader(io.StringIO(text), delimiter="\t"))
+        images = len({row["associatedMedia"] for row in rows})
+        assert last == f"{len(rows)} occurrences of {images} images: {out}"
+        assert "note: 34 crops of other classes than fauna are left out" in notes
+
+
 def _flags(folder: Path, survey: Survey) -> Path:
     crop = read_records(survey).named()["crop_id"].iloc[0]
     file = folder / "verdicts.csv"
