@@ -29,6 +29,7 @@ _LOOK = (
         ("← ↑ → ↓", "move the ring"),
         ("Enter", "open what is in the ring"),
         ("P", "pin the crop in the ring, to compare with"),
+        ("L", "find the like of the crop in the ring"),
     ],
 )
 _GO = ("Go", [("J K", "next and previous"), ("Q", "the queue"), ("?", "these keys")])
@@ -60,10 +61,32 @@ _MAP = (
         ("Drop", "an image file, anywhere: finds its like"),
     ],
 )
+_BURSTS: Keys = (
+    "Bursts",
+    [
+        ("A", "accept the burst"),
+        ("S", "split the selected frames off"),
+        ("M", "merge, then \u2190 \u2192 or a click on a stack"),
+        ("Space", "select the frame"),
+        ("J K", "next and previous burst"),
+        ("Esc", "clear, then close"),
+    ],
+)
+_FRAME: Keys = (
+    "Frame",
+    [
+        ("\u2190 \u2192", "the frame before and after"),
+        ("B", "boxes"),
+        ("M", "masks"),
+        ("H", "heat map"),
+    ],
+)
 KEYS: dict[str, list[Keys]] = {
     "/queue": [_DECIDE, _UNDO, _ROWS, _GO],
     "/cluster": [_DECIDE, _UNDO, _SELECT, _LOOK, _GO],
     "/grow": [_GROW, _LOOK, _GO],
+    "/bursts": [_BURSTS, _UNDO, _GO],
+    "/frame": [_FRAME, _UNDO, _GO],
     "/map": [_MAP, _DECIDE, _UNDO, _SELECT, _LOOK, _GO],
 }
 
@@ -82,4 +105,7 @@ def help_of(path: str) -> Component:
         )
         for title, rows in KEYS.get(path, [_UNDO, _GO])
     ]
-    return html.Div(sections, className="keys")
+    again = html.Button(
+        "Show the first steps", className="tool", type="button", **{"data-welcome": "open"}
+    )
+    return html.Div([html.Div(sections, className="keys"), again])

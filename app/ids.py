@@ -12,7 +12,6 @@ VERDICT = "verdict"  # Store: what a person just decided, written by the keys
 TOASTS = "toasts"
 HELP = "help"
 PIN = "pin"  # Store: the crop that is pinned, kept by the browser
-WELCOME = "welcome"  # the first visit's three steps
 
 # What the pages with a gallery share
 PLACE = "place"  # Store: run and cluster that the page shows

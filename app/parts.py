@@ -47,8 +47,8 @@ def empty_state(title: str, text: str, command: str | None = None) -> Component:
         dmc.Stack(
             [
                 html.Div(className="waves"),
-                dmc.Title(title, order=3),
-                dmc.Text(text, c="dimmed", maw=460, ta="center"),
+                dmc.Title(title, order=1, size="h3"),
+                dmc.Text(text, className="quiet", maw=460, ta="center"),
                 *([command_line(command)] if command else []),
             ],
             align="center",
@@ -153,7 +153,7 @@ def gallery(page: str, listing: dict[str, Any] | None = None, *, least: int = 13
             dcc.Store(id=ids.items(page), data=listing),
             *(dcc.Store(id=store(page)) for store in (ids.drawn, ids.fresh, ids.address)),
             html.Div(
-                id="gallery",
+                id=ids.GALLERY,
                 className="gallery",
                 tabIndex=0,
                 role="listbox",

@@ -30,6 +30,22 @@ _STRANGERS = (
 )
 
 
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+  <head>
+    {%metas%}
+    <title>{%title%}</title>
+    {%favicon%}
+    {%css%}
+  </head>
+  <body>
+    {%app_entry%}
+    <footer>{%config%}{%scripts%}{%renderer%}</footer>
+  </body>
+</html>
+"""
+
+
 def create_app(
     survey: Survey,
     *,
@@ -60,6 +76,7 @@ def create_app(
         assets_folder=str(Path(__file__).parent / "assets"),
         assets_ignore=r"login\.css",  # of the page on which one signs in, which Dash does not make
         serve_locally=True,
+        index_string=_INDEX,
         suppress_callback_exceptions=True,  # the pages come and go
     )
     app.server.extensions["reach"] = reach

@@ -35,7 +35,13 @@ def layout(explorer: Explorer) -> Component:
             dcc.Store(id=ids.VERDICT),
             dcc.Store(id=ids.PIN, storage_type="local"),
             dmc.NotificationContainer(id=ids.TOASTS, position="bottom-right"),
-            dmc.Modal(id=ids.HELP, title="Keys of this page", size="lg", centered=True),
+            dmc.Modal(
+                id=ids.HELP,
+                title="Keys of this page",
+                size="lg",
+                centered=True,
+                closeButtonProps={"aria-label": "Close"},
+            ),
             dmc.AppShell(
                 [
                     dmc.AppShellHeader(_header(explorer)),
@@ -86,7 +92,7 @@ def register(app: Dash, explorer: Explorer) -> None:
         share = 100 * counts["decided"] / max(counts["crops"], 1)
         return [
             dmc.Progress(value=share, size="sm", w=72, radius="xl", **{"aria-label": "Decided"}),
-            dmc.Text(f"{share:.0f} % decided", size="xs", c="dimmed", className="numbers"),
+            html.Span(f"{share:.0f} % decided", className="note numbers"),
         ]
 
     @app.callback(Output(ids.PINNED, "children"), Input(ids.PIN, "data"))

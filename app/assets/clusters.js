@@ -65,13 +65,9 @@ window.explorer.queue = (() => {
   const opener = (row) => {
     const cell = element("span", "opener");
     if (!row.opens) return cell;
-    const button = element("button", "unfold", row.open_parts ? "▾" : "▸");
-    button.type = "button";
-    button.tabIndex = -1;
-    button.title = "The parts that it falls into (→ opens, ← closes)";
-    button.setAttribute("aria-label", `parts of cluster ${titled(row)}`);
-    button.setAttribute("aria-expanded", Boolean(row.open_parts));
-    cell.append(button);
+    const sign = element("span", "unfold", row.open_parts ? "▾" : "▸");
+    sign.title = "The parts that it falls into (→ opens, ← closes)";
+    cell.append(sign);
     return cell;
   };
 
@@ -92,7 +88,9 @@ window.explorer.queue = (() => {
     made.row = row;
     const stable = row.stable === null || row.stable === undefined ? "" : row.stable.toFixed(2);
     const of = row.names.length ? `, ${row.names[0][0]}` : "";
-    made.setAttribute("aria-label", `${titled(row)}, ${count(row.size, "crop")}, ${row.open} open${of}`);
+    const parts = row.opens ? ", falls into parts: right arrow" : "";
+    const said = `${titled(row)}, ${count(row.size, "crop")}, ${row.open} open${of}${parts}`;
+    made.setAttribute("aria-label", said);
     const title = element("span", "cluster-number", titled(row));
     made.replaceChildren(
       opener(row), title, strip(row), names(row), number(row.size), number(row.open),

@@ -144,6 +144,13 @@
     return set("pin", { data: { crop: chosen, crops_run: listing.crops_run } });
   };
 
+  const like = () => {
+    const { listing, crop, selected } = gallery;
+    const chosen = crop || [...selected][0];
+    if (!listing || !chosen) return explorer.say("Move the ring to a crop first (arrow keys)", true);
+    return go(address("/cluster", { run: listing.run, like: chosen }));
+  };
+
   const move = (step, unfolds) => () => {
     if (queue.active) {
       if (unfolds !== undefined) return queue.unfold(queue.ring, unfolds);
@@ -158,7 +165,7 @@
     indeterminate: () => verdict("indeterminate"),
     take: () => verdict("name"),
     unname: () => verdict("clear"),
-    name, merge, split, grow, flag, open, pin,
+    name, merge, split, grow, flag, open, pin, like,
     unpin: () => set("pin", { data: null }),
     undo: () => explorer.decide({ action: "undo" }),
     redo: () => explorer.decide({ action: "redo" }),
@@ -182,7 +189,7 @@
 
   const KEYS = {
     a: "approve", x: "reject", n: "name", m: "merge", s: "split", g: "grow", f: "flag",
-    i: "indeterminate", y: "take", p: "pin", Delete: "unname", "?": "help", Enter: "open", " ": "mark",
+    i: "indeterminate", y: "take", p: "pin", l: "like", Delete: "unname", "?": "help", Enter: "open", " ": "mark",
     Escape: "clear", ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
     j: "next", k: "previous", q: "queue", 1: "crop", 2: "mask", 3: "heat", 4: "frame",
   };

@@ -36,7 +36,7 @@ def test_name_three_clusters_and_take_all_of_it_back(page: Page) -> None:
 
 def test_a_cluster_opens_into_its_parts(page: Page) -> None:
     page.goto(f"/queue?run={RUNS['waste']}&sort=size")
-    page.get_by_role("button", name="parts of cluster 0").click()
+    row(page, "0/").locator(".unfold").click()
     parts = page.locator(".queue-row.part")
     expect(parts).to_have_count(2)
     expect(page).to_have_url(re.compile("/queue"))  # the row did not open the page
