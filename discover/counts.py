@@ -14,14 +14,12 @@ import pandas as pd
 from classify.runs import Config, Run
 from discover.kinds.lineage import whole_runs
 from discover.labels import labels_so_far
+from discover.naming.burst_verdicts import corrected_bursts
 from discover.survey import Survey, SurveyError
-from discover.tables import Table
 
 _CROPS = """
-    select f.dive, c."class", k.cluster, k.crop_id, f.frame_id, b.burst_id as burst,
-           b."order" as place, epoch(f.time_utc) as second
-    from clusters k
-    join crops c using (crop_id) join frames f using (frame_id) left join bursts b using (frame_id)
+    select f.dive, c."class", k.cluster, k.crop_id, f.frame_id, epoch(f.time_utc) as second
+    from clusters k join crops c using (crop_id) join frames f using (frame_id)
 """
 _KEYS = ["dive", "class", "subcategory"]
 COUNTS = ("crops", "frames", "bursts", "encounters", "individuals")
@@ -124,8 +122,10 @@ def over_dives(counts: pd.DataFrame) -> pd.DataFrame:
 
 def _sightings(survey: Survey, clusters: str | None) -> pd.DataFrame:
     """Return the crops with what they are taken for, and where in the dive they were seen."""
-    bursts = survey.table("bursts", survey.run("bursts").name)
-    crops = pd.concat([_crops_of(survey, run, bursts) for run in _runs(survey, clusters)])
+    bursts = corrected_bursts(survey)[["frame_id", "burst_id", "order"]]
+    bursts = bursts.rename(columns={"burst_id": "burst", "order": "place"})
+    crops = pd.concat([_crops_of(survey, run) for run in _runs(survey, clusters)])
+    crops = crops.merge(bursts, on="frame_id", how="left")
     missing = crops.loc[crops["burst"].isna(), "frame_id"].nunique()
     if missing:
         raise SurveyError(f"{missing} frames are in no burst: run `discover bursts` again")
@@ -145,13 +145,9 @@ def _runs(survey: Survey, clusters: str | None) -> list[Run]:
     return list({run.info["config"].get("class_name"): run for run in done}.values())
 
 
-def _crops_of(survey: Survey, run: Run, bursts: Table) -> pd.DataFrame:
+def _crops_of(survey: Survey, run: Run) -> pd.DataFrame:
     return survey.sql(
-        _CROPS,
-        (),
-        clusters=survey.table("clusters", run.name),
-        crops=survey.crops_of(run),
-        bursts=bursts,
+        _CROPS, (), clusters=survey.table("clusters", run.name), crops=survey.crops_of(run)
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from classify.runs import Run
 from discover.kinds.members import read_vectors
 from discover.labels import decided_so_far
+from discover.naming.burst_verdicts import corrected_bursts
 from discover.survey import Survey, SurveyError
 
 log = logging.getLogger(__name__)
@@ -101,9 +102,8 @@ def read_named(survey: Survey, source: Run, crops: pd.DataFrame) -> Named:
 
 
 def _scenes(survey: Survey, table: pd.DataFrame) -> Numbers:
-    bursts = survey.latest("bursts")
-    if bursts is None:
+    if survey.latest("bursts") is None:
         return pd.factorize(table["frame_id"])[0].astype(np.int64)
-    of_frame = survey.table("bursts", bursts.name).read(["frame_id", "burst_id"]).to_pandas()
+    of_frame = corrected_bursts(survey)[["frame_id", "burst_id"]]
     burst = table.merge(of_frame, on="frame_id", how="left")["burst_id"]
     return pd.factorize(burst.fillna(table["frame_id"]))[0].astype(np.int64)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from discover.cluster import ClusterConfig, cluster
+from discover.counts import count_kinds
 from discover.kinds.inherit import inheritance
 from discover.labels import Labels
+from discover.learning.named import crops_with_vectors, read_named
 from discover.naming import burst_verdicts
 from discover.naming.burst_verdicts import Bursts, bursts_so_far, corrected_bursts
 from discover.naming.database import LabelError
@@ -217,3 +219,32 @@ def test_corrections_make_another_cluster_run_and_undo_the_same_again(tmp_path: 
     labels.undo(annotator="mara")
     labels.close()
     assert cluster(survey, config).name == first.name
+
+
+def test_counts_are_of_the_bursts_as_they_were_corrected(survey: Survey, labels: Labels) -> None:
+    frames = survey.frames.read(["frame_id"])["frame_id"].to_pylist()
+    add_run(survey, "crops", crop_id=frames, frame_id=frames, **{"class": ["fauna"] * 8})
+    add_run(survey, "clusters", crop_id=frames, cluster=[0] * 8)
+    assert count_kinds(survey)["bursts"].tolist() == [2]
+    _say(survey, labels, "split", "d/00", frames[:2])
+    assert count_kinds(survey)["bursts"].tolist() == [3]
+    labels.undo(annotator="mara")
+    _say(survey, labels, "merge", "d/04", "d/00")
+    assert count_kinds(survey)["bursts"].tolist() == [1]
+
+
+def test_a_head_keeps_corrected_bursts_together(tmp_path: Path) -> None:
+    survey = survey_of(tmp_path / "s", groups()[0])
+    add_bursts(survey, 180, 30)
+    source = survey.run("embeddings")
+    crops = crops_with_vectors(survey, source, "waste")
+    ids = crops["crop_id"].tolist()
+    labels = Labels(survey.labels_url)
+    labels.name(ids[:90], "bag", annotator="mara")
+    labels.name(ids[90:], "can", annotator="mara")
+    assert len(np.unique(read_named(survey, source, crops).scenes)) == 6
+    _say(survey, labels, "merge", "b1", "b0")
+    labels.close()
+    scenes = read_named(survey, source, crops).scenes
+    assert len(np.unique(scenes)) == 5
+    assert len(np.unique(scenes[:60])) == 1
