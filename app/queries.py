@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from app.selection import SHOWN, mask, open_crops
+from app.selection import SHOWN, mask, open_crops, suggested
 from app.state import group_text
 
 Rows = npt.NDArray[np.intp]
@@ -106,7 +106,8 @@ def _of_groups(
     doubt = 1 - np.bincount(group, crops["probability"].to_numpy(), minlength=n) / size
     bursts, dives = (_distinct(group, crops[c], n) for c in ("burst", "dive"))
     names = _counted(group, crops, "name", n)
-    suggested = _counted(group[open_crops(crops)], crops[open_crops(crops)], "suggested", n)
+    shown = suggested(crops)
+    proposed = _counted(group[shown], crops[shown], "suggested", n)
     first = _first_of_each(group[typical], n)
     ids = crops["crop_id"].to_numpy()
     return [
@@ -120,7 +121,7 @@ def _of_groups(
             "doubt": round(float(doubt[i]), 3),
             "stable": persistence.get(int(number)),
             "names": names[i],
-            "suggested": suggested[i][:1],
+            "suggested": proposed[i][:1],
             "exemplars": ids[typical[first[i]]].tolist(),
         }
         for i, number in enumerate(numbers.tolist())

@@ -14,6 +14,7 @@ from flask import Flask, Response, abort, jsonify, request
 from app import likeness, queries
 from app.data import ClassRun, Explorer
 from app.listing import selected
+from app.selection import suggested
 from app.state import group_text
 from classify.errors import UserError
 from discover.kinds.branches import branches
@@ -78,6 +79,7 @@ def details(explorer: Explorer, run: ClassRun, wanted: list[str]) -> dict[str, d
     crops = explorer.crops(run)
     places = explorer.crop_table(run).places(wanted)
     some = crops.iloc[places[places >= 0]].astype({"time_utc": str})
+    some = some.assign(shown=suggested(some))
     some = some.astype(object).where(some.notna(), None)
     return {row["crop_id"]: _seen(row) for row in some.to_dict("records")}
 
@@ -105,9 +107,9 @@ def _run(explorer: Explorer, name: object) -> ClassRun:
 def _seen(row: Mapping[Any, Any]) -> dict[str, Any]:
     where = f"dive {row['dive']} · frame {row['index']}"
     time = row["time_utc"]
-    suggested = None
-    if row["suggested"] is not None and row["origin"] != "human":
-        suggested = [row["suggested"], round(float(row["confidence"]), 2)]
+    proposed = None
+    if row["shown"]:
+        proposed = [row["suggested"], round(float(row["confidence"]), 2)]
     return {
         "where": where if time in (None, "NaT") else f"{where} · {time[:16]}",
         "frame": row["frame_id"],
@@ -119,7 +121,7 @@ def _seen(row: Mapping[Any, Any]) -> dict[str, Any]:
         "origin": row["origin"],
         "validated": bool(row["validated"]),
         "second": row["flag"],
-        "suggested": suggested,
+        "suggested": proposed,
     }
 
 

@@ -80,6 +80,12 @@ def open_crops(crops: pd.DataFrame) -> Mask:
     return ~decided(crops) & ~crops["validated"].to_numpy()
 
 
+def suggested(crops: pd.DataFrame) -> Mask:
+    """Return which crops wait and have a suggestion that is shown: not those unlike all named."""
+    known = crops["suggested"].notna() & ~(crops["novelty"] >= UNLIKE)
+    return known.to_numpy() & open_crops(crops)
+
+
 def is_value(column: pd.Series, text: str) -> Mask:
     """Return where a categorical column has a value."""
     if text not in column.cat.categories:
@@ -172,8 +178,7 @@ def _shown(crops: pd.DataFrame, show: str) -> Mask:
     if show == "flagged":
         return crops["flag"].notna().to_numpy()
     if show == "suggested":
-        sure = (crops["confidence"] >= _SURE).to_numpy() & (crops["novelty"] < UNLIKE).to_numpy()
-        return sure & open_crops(crops)
+        return suggested(crops) & (crops["confidence"] >= _SURE).to_numpy()
     if show == "next":
         return crops["next"].notna().to_numpy() & open_crops(crops)
     raise ValueError(f"show: {show!r} is none of {', '.join(SHOWN)}")
@@ -185,7 +190,7 @@ def _state(crops: pd.DataFrame, state: str) -> Mask:
     if state == "done":
         return ~open_crops(crops)
     if state == "suggested":
-        return crops["suggested"].notna().to_numpy() & open_crops(crops)
+        return suggested(crops)
     if state == "flagged":
         return crops["flag"].notna().to_numpy()
     raise ValueError(f"state: {state!r} is none of {', '.join(filter(None, STATES))}")

@@ -9,6 +9,7 @@ from app import ids
 from app.auth import current_user
 from app.data import ClassRun, Explorer
 from app.listing import selected
+from app.selection import suggested
 from classify.errors import UserError
 from discover.annotate import ACTIONS, Verdict
 from discover.annotate import decide as decide_on
@@ -181,8 +182,8 @@ def _by_name(
     """
     if action != "name" or name:
         return [(name, crops)]
-    table = explorer.crop_table(run)
-    some = table.crops.iloc[table.places(crops)].dropna(subset=["suggested"])
+    some = explorer.crops(run).iloc[explorer.crop_table(run).places(crops)]
+    some = some[suggested(some)]
     if some.empty:
         raise LabelError("None of these has a suggestion: type a name (N)")
     grouped = some.groupby("suggested", observed=True)["crop_id"]

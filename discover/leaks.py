@@ -60,7 +60,8 @@ def find_leaks(
         min_proof: probability from which on two frames count as one scene.
 
     Raises:
-        SurveyError: there are no pairs, or the table is no split or names no frame.
+        SurveyError: there are no pairs, or the table is no split, names no frame, or names one that
+            may be several.
     """
     run = survey.run("pairs", pairs)
     parts = _read_parts(survey, split)

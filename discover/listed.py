@@ -1,7 +1,8 @@
 """Tables that name images by file: matched with the survey's frames, and written. Light."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -16,22 +17,61 @@ def frames_of(
 ) -> list[str | None]:
     """Return the frame that each name means, None for what is no frame of the survey.
 
+    Where a survey has moved since, a path still means the frame whose path in the survey it ends
+    with, or the one of its dive that has its file name.
+
     Args:
         survey: the survey.
         names: paths as a table has them: absolute, or relative to `folder` or to `images/` in it,
             as `classify train` reads them.
         folder: of the table.
         dives: the dive of each, where known: one file may be a frame of two dives.
+
+    Raises:
+        SurveyError: no frame has that path, and several of the dive have that file name.
     """
-    rows = survey.frames.read(["frame_id", "path", "dive"]).to_pylist()
-    by_path = {row["path"]: row["frame_id"] for row in rows}
-    by_both = {(row["path"], row["dive"]): row["frame_id"] for row in rows}
+    frames = _Frames(survey)
     found = []
     for name, dive in zip(names, dives or [None] * len(names), strict=True):
         stored = [survey.stored_path(folder / where / name) for where in ("", "images")]
-        known = [by_both.get((path, dive), by_path.get(path)) for path in stored]
-        found.append(next((frame for frame in known if frame is not None), None))
+        found.append(
+            frames.first(stored, dive) or frames.by_end(name, dive) or frames.by_name(name, dive)
+        )
     return found
+
+
+class _Frames:
+    """The frames of a survey, found by path, by the end of one, or by file name and dive."""
+
+    def __init__(self, survey: Survey) -> None:
+        rows = survey.frames.read(["frame_id", "path", "dive"]).to_pylist()
+        self._by_path = {row["path"]: row["frame_id"] for row in rows}
+        self._by_both = {(row["path"], row["dive"]): row["frame_id"] for row in rows}
+        self._by_name: dict[tuple[str, str | None], list[str]] = defaultdict(list)
+        for path, dive in self._by_both:
+            self._by_name[PurePosixPath(path).name, dive].append(path)
+
+    def first(self, paths: Iterable[str], dive: str | None) -> str | None:
+        """Return the frame of the first of the paths that is one."""
+        known = (self._by_both.get((p, dive), self._by_path.get(p)) for p in paths)
+        return next((frame for frame in known if frame is not None), None)
+
+    def by_end(self, name: str, dive: str | None) -> str | None:
+        """Return the frame whose path is the end of `name`; a file name alone is no such end."""
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        return self.first(("/".join(parts[n:]) for n in range(1, len(parts) - 1)), dive)
+
+    def by_name(self, name: str, dive: str | None) -> str | None:
+        """Return the frame of the dive that has the file name of `name`."""
+        paths = self._by_name.get((PurePosixPath(name.replace("\\", "/")).name, dive), [])
+        if dive is None or not paths:
+            return None
+        if len(paths) > 1:
+            raise SurveyError(
+                f"image {name!r} may be {paths[0]} or {paths[1]} of dive {dive!r}: give its path "
+                "as it is in the survey"
+            )
+        return self._by_both[paths[0], dive]
 
 
 def name_from(file: Path, folder: Path) -> str:

@@ -76,6 +76,35 @@ def test_a_training_runs_own_split_is_read(survey: Survey) -> None:
     assert find_leaks(survey, csv).leaking == 2
 
 
+@pytest.mark.parametrize("where", ["/old/place/{}", "C:\\old\\{}", "../before/{}"])
+def test_a_split_outlives_a_move_of_the_survey(survey: Survey, where: str) -> None:
+    csv = _split(survey, split=["train"] * 3 + ["test"] * 3)
+    table = pd.read_csv(csv)
+    table["image"] = [where.format(name) for name in table["image"]]
+    table.to_csv(csv, index=False)
+    leaks = find_leaks(survey, csv)
+    assert (leaks.leaking, leaks.held_out, leaks.unknown) == (2, 3, 0)
+    table["image"] = table["image"].str.replace(r"[/\\\\][ab][/\\\\]", "/x/", regex=True)
+    table.to_csv(csv, index=False)
+    with pytest.raises(SurveyError, match="names no frame of"):  # a file name alone is too little
+        find_leaks(survey, csv)
+    table.assign(dive=["a"] * 3 + ["b"] * 3).to_csv(csv, index=False)
+    assert find_leaks(survey, csv).leaking == 2
+
+
+def test_a_name_that_two_frames_of_its_dive_have_is_refused(tmp_path: Path) -> None:
+    survey = make_survey(tmp_path, {"a": 2, "b": 1}, path=["l/f.jpg", "r/f.jpg", "f.jpg"])
+    add_run(survey, "pairs", frame_a=[], frame_b=[], inliers=[], overlap=[], proof=[])
+    split = _split(survey, split=["train", "train", "test"], dive=["a", "a", "b"])
+    assert find_leaks(survey, split).unknown == 0
+    table = pd.read_csv(split)
+    table["image"] = ["/old/f.jpg", "/old/r/f.jpg", "/old/f.jpg"]
+    table.to_csv(split, index=False)
+    words = r"image '/old/f.jpg' may be l/f.jpg or r/f.jpg of dive 'a': give its path as it is"
+    with pytest.raises(SurveyError, match=words):
+        find_leaks(survey, split)
+
+
 def test_equal_files_are_proof_enough(tmp_path: Path) -> None:
     survey = make_survey(tmp_path, {"a": 2, "b": 2}, sha256=["x", "y", "x", "z"])
     add_run(survey, "pairs", frame_a=[], frame_b=[], inliers=[], overlap=[], proof=[])
