@@ -16,6 +16,7 @@ from classify.images import Decoded, Pixels, read_image
 from classify.runs import file_hash, write_atomic
 from discover.crops import Cut, decode_mask, encode_mask
 from discover.cutting.class_maps import takes_any_size
+from discover.cutting.coco_boxes import ImageFiles
 from discover.cutting.regions import BoxRegions, ClassifierRegions, Found
 from discover.saliency import CALIBRATION_FILE, Map, Mask, SaliencyConfig, find_regions
 
@@ -83,8 +84,9 @@ def calibrate(
     Args:
         model: run folder of `classify train`.
         coco: COCO file with boxes or masks; the category, or its supercategory, is the class. The
-            dive of an image is its `dive` or `video`, else the folder in its `file_name`.
-        images: folder of the images; None looks beside `coco` and in `images/` there.
+            dive of an image is its `dive` or `video`, else the folder of its file.
+        images: folder of the images, or of their folders; None looks beside `coco`, and in and
+            below `images/` there.
         progress: called with (frames done, frames in all).
 
     Returns:
@@ -92,7 +94,7 @@ def calibrate(
 
     Raises:
         UserError: there are too few objects of classes that the classifier knows, or images are
-            missing.
+            missing, or several may be meant by one name.
     """
     frames = _boxed_frames(coco, images)
     ways = ways_for(ClassifierRegions(model, SaliencyConfig()).classifier)
@@ -150,14 +152,14 @@ def _boxed_frames(coco: Path, images: Path | None) -> list[tuple[Path, str, str]
     listed = sorted((i for i in data["images"] if i["id"] in boxed), key=lambda i: i["file_name"])
     spread = np.linspace(0, len(listed) - 1, min(len(listed), _MOST)).round().astype(int)
     folders = [images] if images is not None else [coco.parent, coco.parent / "images"]
-    found, missing = [], []
+    files, found, missing = ImageFiles(folders), [], []
     for image in (listed[row] for row in spread):
         name = str(image["file_name"]).replace("\\", "/")
-        file = next((f / name for f in folders if (f / name).is_file()), None)
+        file = files.find(name)
         if file is None:
             missing.append(name)
             continue
-        dive = image.get("dive") or image.get("video") or str(Path(name).parent)
+        dive = image.get("dive") or image.get("video") or str(file.parent)
         found.append((file, name, str(dive)))
     if missing:
         raise UserError(

@@ -29,7 +29,8 @@ def calibrate(
     model
         Run folder of `classify train`.
     images
-        Folder of the images; by default that of the COCO file, or images/ in it.
+        Folder of the images, or of their folders; by default that of the COCO file, or images/ in
+        it.
     """
     from discover.calibrate import calibrate as choose
     from discover.saliency import CALIBRATION_FILE, SaliencyConfig

@@ -10,6 +10,7 @@ from discover.calibrate import _choose, box_of, calibrate, overlap
 from discover.cli import app
 from discover.cutting.regions import ClassifierRegions
 from discover.saliency import CALIBRATION_FILE, SaliencyConfig, read_calibration
+from discover.survey import SurveyError
 
 
 @pytest.fixture
@@ -81,6 +82,30 @@ def test_too_few_objects_and_missing_images_say_what_to_do(
     with pytest.raises(UserError, match=r"COCO .* cannot be read as JSON"):
         calibrate(run, tmp_path / "none.json")
     assert not (run / CALIBRATION_FILE).exists()
+
+
+def test_bare_names_are_found_in_the_folders_of_their_dives(
+    run: Path, boxes: Path, tmp_path: Path
+) -> None:
+    few = _few(boxes, tmp_path, 12)
+    expected = calibrate(run, few, images=boxes.parent)
+    data = json.loads(few.read_text())
+    for image in data["images"]:  # as an export writes them where names are unique
+        old = Path(image["file_name"])
+        new = tmp_path / "all" / "footage" / old.parent / f"{old.parent.name}_{old.name}"
+        new.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(boxes.parent / old, new)
+        image["file_name"] = new.name
+    few.write_text(json.dumps(data))
+    assert calibrate(run, few, images=tmp_path / "all") == expected
+    boxed = {annotation["image_id"] for annotation in data["annotations"]}
+    name = next(i["file_name"] for i in data["images"] if i["id"] in boxed)
+    (first,) = (tmp_path / "all").rglob(name)
+    second = shutil.copy(first, tmp_path / "all" / "footage")
+    with pytest.raises(SurveyError) as said:
+        calibrate(run, few, images=tmp_path / "all")
+    for words in (f"file_name {name!r} may be", str(first), str(second)):
+        assert words in str(said.value)
 
 
 def test_the_command_prints_before_and_after(
