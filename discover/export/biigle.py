@@ -101,7 +101,7 @@ def _annotation(n: int, number: dict[str, int], row: dict[str, Any]) -> dict[str
         "firstname": row["annotator"], "lastname": "", "image_id": "",
         "filename": row["image"], "image_longitude": row["lon"],
         "image_latitude": row["lat"], "shape_id": shape[0], "shape_name": shape[1],
-        "points": json.dumps(outline(row)[0]),
+        "points": json.dumps(outline(row)),
         "attributes": json.dumps(
             {"width": row["image_width"], "height": row["image_height"], **known(row, _KEPT)},
             default=str,
@@ -128,4 +128,4 @@ def _box(row: dict[str, str], place: str) -> tuple[float, float, float, float]:
         return x - radius, y - radius, 2 * radius, 2 * radius
     if len(points) < 4:
         return box([None] * 4, f"{place}: {row['shape_name']} {row['points']!r}")
-    return box_of(points)
+    return box_of(points, pixels=row["shape_name"] == _POLYGON[1])

@@ -81,7 +81,7 @@ def _rows(
     try:
         coordinates = annotation["coordinates"]
         ring = coordinates[0] if isinstance(coordinates[0], list) else coordinates
-        box = box_of([float(v) for v in ring])
+        box = box_of([float(v) for v in ring], pixels=annotation.get("shape") == "polygon")
         given = annotation["labels"]
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise LabelError(f"{place} has no coordinates or labels: {error}") from error
@@ -129,7 +129,7 @@ def _item(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _annotation(row: dict[str, Any]) -> dict[str, Any]:
-    ring = outline(row)[0]
+    ring = outline(row)
     polygon = bool(row["mask"])
     said = {
         "label": _label_id(row), "annotator": _creator(row), "created-at": row["created_at"],

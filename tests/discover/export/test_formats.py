@@ -6,6 +6,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,9 +22,17 @@ from discover.export.coralnet import short_codes
 from discover.export.folders import _folder
 from discover.export.records import Records, read_records
 from discover.export.shapes import box_of, inner_point, outline
+from discover.naming.label_import import _Crops
 from discover.naming.tree_files import read_tree
-from discover.survey import Survey, SurveyError
+from discover.survey import Survey, SurveyError, concat_rows
+from tests.app.survey_on_disk import EMBED_RUN
 from tests.discover.tables_by_hand import add_run
+
+_FAR_PARTS = (  # boxes x, y, w, h of the parts of a mask
+    [(10, 10, 30, 20), (250, 120, 20, 30)],
+    [(5, 60, 12, 12), (300, 5, 2, 2), (150, 170, 1, 1), (200, 100, 9, 3)],
+    [(40, 100, 2, 2)],
+)
 
 
 def _write(records: Records, name: str, folder: Path) -> tuple[Path, list[str]]:
@@ -187,7 +196,42 @@ def test_a_ring_has_its_point_on_the_ring() -> None:
     row = {"x": 5, "y": 5, "w": 20, "h": 20, "mask": counts, "image_width": 40, "image_height": 40}
     x, y = inner_point(row)
     assert pixels[y, x] == 1
-    assert box_of(outline(row)[0]) == (5, 5, 19, 19)
+    assert box_of(outline(row)) == (5, 5, 19, 19)
+    assert box_of(outline(row), pixels=True) == (5, 5, 20, 20)
+
+
+@pytest.mark.parametrize("name", ["ifdo", "biigle"])
+def test_a_mask_of_far_parts_comes_back_whole(labelled: Survey, tmp_path: Path, name: str) -> None:
+    table = labelled.table("crops", EMBED_RUN)
+    crops = table.read(units=["a"])
+    rows = crops.to_pylist()
+    named = set(read_records(labelled).named()["crop_id"])
+    masks = {}
+    chosen = [row for row in rows if row["crop_id"] in named][:3]
+    for row, parts in zip(chosen, _FAR_PARTS, strict=True):
+        pixels = np.zeros((180, 320), np.uint8)
+        for x, y, w, h in parts:
+            pixels[y : y + h, x : x + w] = 1
+        counts = coco_mask.encode(np.asfortranarray(pixels))
+        box = coco_mask.toBbox(counts).astype(int).tolist()
+        row |= dict(zip("xywh", box, strict=True)) | {"mask": counts["counts"].decode()}
+        masks[row["crop_id"]] = (pixels, sum((w - 1) * (h - 1) for _, _, w, h in parts))
+    columns = {c: [row[c] for row in rows] for c in crops.schema.names}
+    table.write("a", concat_rows(columns, "crops"), replace=True)
+    out, _ = _write(read_records(labelled), name, tmp_path)
+    if name == "biigle":  # which may have lost what it does not know
+        file = out / "annotations.csv"
+        pd.read_csv(file).drop(columns="attributes").to_csv(file, index=False)
+    crops_found = _Crops(labelled)
+    found = {crops_found.find(row) for row in FORMATS[name].read(out)}
+    assert found == named
+    for row in read_records(labelled).rows():
+        if row["crop_id"] in masks:
+            ring = np.array(outline(row), np.int32).reshape(-1, 2)
+            drawn = cv2.fillPoly(np.zeros((180, 320), np.uint8), [ring], 1)
+            mask, area = masks[row["crop_id"]]
+            assert drawn[mask > 0].all()
+            assert cv2.contourArea(ring) == area  # the lines between the parts enclose nothing
 
 
 def test_yolo_has_images_boxes_and_names(records: Records, tmp_path: Path) -> None:
