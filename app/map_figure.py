@@ -60,11 +60,15 @@ class Viewport:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any] | None, crops: pd.DataFrame) -> "Viewport":
-        """Read what the browser says, else take the whole map."""
-        if plain:
-            (x0, x1), (y0, y1) = plain["x"], plain["y"]
-            return cls((x0, x1), (y0, y1), int(plain["width"]), int(plain["height"]))
-        return cls(_extent(crops["map_x"]), _extent(crops["map_y"]))
+        """Read what the browser says; of a map that was not moved yet, all is in sight."""
+        plain = plain or {}
+        x, y = plain.get("x"), plain.get("y")
+        return cls(
+            (x[0], x[1]) if x else _extent(crops["map_x"]),
+            (y[0], y[1]) if y else _extent(crops["map_y"]),
+            int(plain.get("width", cls.width)),
+            int(plain.get("height", cls.height)),
+        )
 
     def holds(self, crops: pd.DataFrame) -> Mask:
         """Return which crops are in sight."""

@@ -115,6 +115,12 @@
       return { shape: polygon };
     },
 
+    // How much room the map has, before it is drawn.
+    room(_place) {
+      const at = document.querySelector(".map");
+      return at ? { width: at.clientWidth, height: at.clientHeight } : window.dash_clientside.no_update;
+    },
+
     viewport(layout) {
       const none = window.dash_clientside.no_update;
       const graph = document.querySelector(".map .js-plotly-plot");

@@ -16,7 +16,7 @@ from app.selection import in_order, mask
 from app.verdicts import toast
 from classify.errors import UserError
 
-_REFERENCES = 12  # crops of the cluster that are shown to compare with
+_REFERENCES = 8  # crops of the cluster that are shown to compare with
 
 
 def layout(explorer: Explorer, query: Query) -> Component:

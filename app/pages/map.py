@@ -118,6 +118,12 @@ def register(app: Dash, explorer: Explorer) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
+        ClientsideFunction("map", "room"),
+        Output(ids.VIEWPORT, "data", allow_duplicate=True),
+        Input(ids.PLACE, "data"),
+        prevent_initial_call="initial_duplicate",
+    )
+    app.clientside_callback(
         ClientsideFunction("map", "ranges"),
         Output(ids.RANGES, "data"),
         Input({"type": ids.HISTOGRAM, "column": ALL}, "selectedData"),
@@ -152,7 +158,8 @@ def _register_map(app: Dash, explorer: Explorer) -> None:
         pictures: bool, shape: Plain, place: dict[str, Any], drawn: Plain,
     ) -> tuple[object, object, object]:  # fmt: skip
         run = explorer.class_run(place["run"])
-        assert run is not None  # the page was made for it
+        if run is None or viewport is None:  # the browser says first how much room there is
+            raise PreventUpdate
         crops = explorer.crops(run)
         moved = {i["prop_id"].split(".")[0] for i in ctx.triggered} if drawn else set()
         if moved == {ids.EVENT} and colour_by not in ("group", "name"):
