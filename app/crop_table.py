@@ -52,7 +52,7 @@ class CropTable:
     @cached_property
     def ids(self) -> pd.Index:
         """The crops' ids, which find rows."""
-        return pd.Index(self.crops["crop_id"])
+        return pd.Index(self.crops["crop_id"], dtype=object)
 
     def places(self, crop_ids: Iterable[str]) -> Rows:
         """Return the rows of crops, -1 of those that are not in the run."""
@@ -76,7 +76,8 @@ def read_crops(
         "maps": survey.table("maps", run.name),
     }
     crops = survey.sql(_CROPS, (), **tables)
-    crops = crops.astype({**_NUMBERS, "frame_id": "category", "dive": "category"})
+    crops = crops.astype({**_NUMBERS, "crop_id": object, "dive": "category"})
+    crops["frame_id"] = _coded(crops["frame_id"])
     crops["exemplar"] = crops["exemplar"].fillna(value=False).astype(bool)
     crops["burst"] = _of_frames(crops, _bursts(survey, bursts))
     crops["flags"] = _of_frames(crops, _flags(survey))
@@ -85,12 +86,18 @@ def read_crops(
 
 def _of_frames(crops: pd.DataFrame, by_frame: pd.Series) -> pd.Series:
     """Return a value of each crop's frame, looked up once for each frame."""
-    frames = crops["frame_id"].cat.categories
-    values = by_frame.reindex(frames).astype("category")
+    values = _coded(by_frame.reindex(crops["frame_id"].cat.categories))
     codes = values.cat.codes.to_numpy()
     of_crop = np.append(codes, -1)[crops["frame_id"].cat.codes.to_numpy()]
     column = pd.Categorical.from_codes(of_crop, values.cat.categories)
     return pd.Series(column, index=crops.index)
+
+
+def _coded(texts: pd.Series) -> pd.Series:
+    """Return texts as numbers, of which Python's own texts are the names: rows are shown fast."""
+    codes, known = pd.factorize(texts)
+    column = pd.Categorical.from_codes(codes, pd.Index(known, dtype=object))
+    return pd.Series(column, index=texts.index)
 
 
 def _bursts(survey: Survey, bursts: Table | None) -> pd.Series:

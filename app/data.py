@@ -145,7 +145,7 @@ class Explorer:
         The columns of `CropTable.crops` and of `State`. Callers do not change it.
         """
         table = self.crop_table(run)
-        state = self.standing(run).now(self.labels)
+        state = self._standing(run, table).now(self.labels)
         return self._cached(
             ("crops", run.name),
             (id(table), state.event),
@@ -165,7 +165,9 @@ class Explorer:
 
     def standing(self, run: ClassRun) -> Standing:
         """Return what follows the verdicts on a run's crops."""
-        table = self.crop_table(run)
+        return self._standing(run, self.crop_table(run))
+
+    def _standing(self, run: ClassRun, table: CropTable) -> Standing:
         return self._cached(
             ("standing", run.name),
             id(table),
