@@ -108,7 +108,11 @@ def _bursts(survey: Survey, bursts: Table | None) -> pd.Series:
 
 
 def _flags(survey: Survey) -> pd.Series:
-    return frame_flags(survey).groupby("frame_id")["flag"].agg(", ".join)
+    by_frame: dict[str, str] = {}
+    flags = frame_flags(survey)
+    for frame, flag in zip(flags["frame_id"], flags["flag"], strict=True):
+        by_frame[frame] = f"{by_frame[frame]}, {flag}" if frame in by_frame else flag
+    return pd.Series(by_frame, dtype=object)
 
 
 def _with_suggestions(

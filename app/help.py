@@ -9,7 +9,10 @@ Keys = tuple[str, list[tuple[str, str]]]
 
 _DECIDE = (
     "Decide",
-    [*((key, f"{label.lower()}: {what}") for label, key, _, what in VERDICTS), ("Del", "take the label away")],
+    [
+        *((key, f"{label.lower()}: {what}") for label, key, _, what in VERDICTS),
+        ("Del", "take the label away"),
+    ],
 )
 _UNDO: Keys = ("Undo", [("Ctrl Z", "undo, without limit"), ("Ctrl Y", "do it again")])
 _SELECT = (

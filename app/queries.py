@@ -105,7 +105,8 @@ def _of_groups(
     size = np.bincount(group, minlength=n)
     waiting = np.bincount(group[waits], minlength=n)
     doubt = 1 - np.bincount(group, crops["probability"].to_numpy(), minlength=n) / size
-    bursts, dives = (_distinct(group, crops[c], n) for c in ("burst", "dive"))
+    order = _together(group, n)
+    bursts, dives = (_distinct(group, order, crops[c], n) for c in ("burst", "dive"))
     names = _counted(group, crops, "name", n)
     shown = suggested(crops)
     proposed = _counted(group[shown], crops[shown], "suggested", n)
@@ -156,13 +157,21 @@ def _numbered(values: npt.NDArray[np.int32]) -> tuple[Rows, Rows]:
     return np.flatnonzero(there) + least, (np.cumsum(there) - 1)[values - least]
 
 
-def _distinct(group: Rows, column: pd.Series, n: int) -> npt.NDArray[np.intp]:
-    """Return how many values of a categorical column each group has."""
-    codes = column.cat.codes.to_numpy().astype(np.int64)
-    known, width = codes >= 0, len(column.cat.categories)
-    pairs = np.sort(group[known] * max(width, 1) + codes[known])
+def _distinct(group: Rows, order: Rows, column: pd.Series, n: int) -> npt.NDArray[np.intp]:
+    """Return how many values of a categorical column each group has.
+
+    Args:
+        group: the group of each row.
+        order: the rows, those of a group together.
+        column: the values.
+        n: how many groups there are.
+    """
+    codes = column.cat.codes.to_numpy()[order].astype(np.int64)
+    known, width = codes >= 0, max(len(column.cat.categories), 1)
+    # Values come up in the order of the rows: what is nearly sorted is sorted by its runs.
+    pairs = np.sort((group[order] * width + codes)[known], kind="stable")
     first = np.diff(pairs, prepend=-1) > 0
-    return np.bincount(pairs[first] // max(width, 1), minlength=n)
+    return np.bincount(pairs[first] // width, minlength=n)
 
 
 def _counted(
@@ -183,10 +192,14 @@ def _counted(
     return found
 
 
+def _together(group: Rows, n: int) -> Rows:
+    """Return the places, those of a group together and in order."""
+    # Numbers of two bytes are sorted by counting, many times as fast.
+    return np.argsort(group.astype(np.uint16) if n < 2**16 else group, kind="stable")
+
+
 def _first_of_each(group: Rows, n: int) -> list[Rows]:
     """Return the first places of each group."""
-    # Numbers of two bytes are sorted by counting, many times as fast.
-    order = np.argsort(group.astype(np.uint16) if n < 2**16 else group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(n))
-    ends = np.searchsorted(group[order], np.arange(n), side="right")
+    order, ends = _together(group, n), np.cumsum(np.bincount(group, minlength=n))
+    starts = np.append(0, ends[:-1])
     return [order[a : min(b, a + _PICTURES)] for a, b in zip(starts, ends, strict=True)]

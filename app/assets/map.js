@@ -41,6 +41,16 @@
     card.replaceChildren(image, ...lines);
   };
 
+  // A ring around the point under the mouse, at once: the card takes a moment.
+  const circle = element("div", "hover-ring");
+  const ringAt = (point) => {
+    const at = point && point.bbox;
+    if (!at) return circle.remove();
+    circle.style.left = `${(at.x0 + at.x1) / 2}px`;
+    circle.style.top = `${(at.y0 + at.y1) / 2}px`;
+    return document.body.append(circle);
+  };
+
   const put = (card) => {
     const { width, height } = card.getBoundingClientRect();
     const x = mouse.x + 18 + width > window.innerWidth ? mouse.x - width - 18 : mouse.x + 18;
@@ -143,6 +153,7 @@
       const card = document.getElementById("card");
       clearTimeout(timer);
       const crop = hovered?.points[0].customdata;
+      ringAt(crop && hovered.points[0]);
       if (!crop) {
         card.classList.remove("shown");
         return;

@@ -3,12 +3,13 @@
 
 from typing import Any
 
-import numpy as np
+import pandas as pd
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from app import ids, queries, selection
 from app.data import ClassRun, Explorer
+from app.job_parts import job_button
 from app.listing import ADDRESSED, LIKE_PINNED, listing, selected, title_of
 from app.pages.queue import no_clusters
 from app.parts import (
@@ -25,6 +26,7 @@ from app.parts import (
 from app.verdicts import toast
 from classify.errors import UserError
 
+FEWEST = 20  # crops that can fall into kinds
 ORDERS = {**selection.ORDERS, LIKE_PINNED: "Like the pinned crop"}
 
 
@@ -50,7 +52,7 @@ def layout(explorer: Explorer, query: Query) -> Component:
                 [
                     html.Div(_heading(explorer, run, what), className="bar"),
                     html.Div(verdict_tools(), className="bar tools"),
-                    html.Div(_controls(query, crops.iloc[rows], str(order)), className="bar"),
+                    html.Div(_controls(run, query, crops.iloc[rows], str(order)), className="bar"),
                 ],
                 className="sticky",
             ),
@@ -179,16 +181,29 @@ def _turners(explorer: Explorer, run: ClassRun, group: str) -> list[Component]:
     return [*turners, dcc.Link("Next that waits", href=href, className="turn onward")]
 
 
-def _controls(query: Query, crops: Any, order: str) -> list[Component]:  # noqa: ANN401
+def _controls(run: ClassRun, query: Query, crops: pd.DataFrame, order: str) -> list[Component]:
     orders = dict(ORDERS)
-    if not np.any(crops["time_utc"].notna()):
+    if crops["time_utc"].isna().all():
         del orders["time"]
     return [
         view_switch(ids.CLUSTER, query.get("view")),
         choice(ids.ORDER, orders, order, "Order"),
         choice(ids.STATE, selection.STATES, query.get("state"), "Which crops", width=150),
         _flag_filter(selection.flags_of(crops), query.get("flags")),
+        html.Div(className="spring"),
+        *_within(run, query, len(crops)),
     ]
+
+
+def _within(run: ClassRun, query: Query, size: int) -> list[Component]:
+    """Return the button that clusters a large cluster by itself, where it is one."""
+    group = query.get("group", "-1")
+    if not group.isdecimal() or query.get("part") or size < FEWEST:
+        return []
+    request = {"command": "cluster", "within": int(group), "run": run.name}
+    button = job_button("Cluster this one by itself", request)
+    button.title = f"discover cluster --within {group} --class {run.class_name}"
+    return [button]
 
 
 def _flag_filter(flags: dict[str, int], value: str | None) -> Component:

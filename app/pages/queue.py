@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from app import ids, queries
 from app.data import ClassRun, Explorer
+from app.job_parts import job_button
 from app.parts import Query, choice, empty_state, verdict_tools
 from discover.kinds.branches import opening
 
@@ -120,14 +121,10 @@ def _progress(found: list[dict[str, Any]]) -> str:
 
 def _anew(run: ClassRun) -> Component:
     """Return the button that clusters anew what nobody has named yet."""
-    return html.Button(
-        "Cluster the rest anew",
-        className="tool",
-        type="button",
-        title="Cluster again what has no name yet: discover cluster "
-        f"--class {run.class_name} --unnamed",
-        **{"data-job": f'{{"command":"cluster","class":"{run.class_name}","unnamed":true}}'},
-    )
+    request = {"command": "cluster", "class": run.class_name, "unnamed": True}
+    button = job_button("Cluster the rest anew", request)
+    button.title = f"What has no name yet: discover cluster --class {run.class_name} --unnamed"
+    return button
 
 
 def _note(run: ClassRun) -> Component | None:
