@@ -112,9 +112,17 @@ class Explorer:
         return found
 
     def crops_runs(self) -> list[str]:
-        """Return the runs that cut crops, the latest first."""
-        made = [self.survey.crops_of(run) for run in self.survey.runs("embeddings")]
-        known = list(dict.fromkeys(table.folder.name for table in made))
+        """Return the runs that cut crops, the latest first.
+
+        One that is under way stands behind those that are done or have clusters: the crops that it
+        has so far do not stand for the survey.
+        """
+        made = self.survey.runs("embeddings")
+        known = list(dict.fromkeys(self.survey.crops_of(run).folder.name for run in made))
+        if not all(run.is_complete for run in made):
+            done = {self.survey.crops_of(run).folder.name for run in made if run.is_complete}
+            used = {run.crops_run for run in self.class_runs()}
+            known.sort(key=lambda name: name in done | used)
         folder = self.survey.root / "crops"
         have = {p.name for p in folder.iterdir() if p.is_dir()} if folder.is_dir() else set()
         ordered = [name for name in known if name in have]

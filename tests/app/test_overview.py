@@ -168,6 +168,27 @@ def test_a_part_stands_for_its_class_where_nothing_else_does(tmp_path: Path) -> 
     assert found.name == "waste-u"
 
 
+def test_a_run_of_crops_that_is_under_way_does_not_stand_for_the_survey(
+    explorer: Explorer,
+) -> None:
+    survey = explorer.survey
+    crops = survey.table("crops", EMBED_RUN).read()
+    before = explorer.classes_by_dive()
+    runs = [
+        start_run(survey.run_folder(stage, "later"), command="discover embed", config={})
+        for stage in ("crops", "embeddings")
+    ]
+    survey.table("crops", "later").write("a", crops.slice(0, 7))
+    assert explorer.crops_runs() == [EMBED_RUN, "later"]
+    assert explorer.classes_by_dive().equals(before)
+    for run in runs:
+        run.complete(counts={"crops": 7})
+    assert explorer.crops_runs() == ["later", EMBED_RUN]
+    # one that goes on, as frames were added, and has the clusters
+    start_run(survey.run_folder("embeddings", EMBED_RUN), command="discover embed", config={})
+    assert explorer.crops_runs() == [EMBED_RUN, "later"]
+
+
 def test_an_empty_survey_says_how_to_begin(tmp_path: Path) -> None:
     bare = Explorer(open_survey(tmp_path / "new", create=True))
     assert "discover add FOLDER" in text(overview.layout(bare, {}))
