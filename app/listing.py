@@ -81,15 +81,18 @@ def listing(
         ValueError: a key has a value that it cannot have.
         UserError: a crop or picture is not there.
     """
-    crops, rows = selected(explorer, run, what)
-    table = explorer.crop_table(run)
     reference = what.get("like") or (pinned if order == LIKE_PINNED else None)
-    if reference:
-        chosen = np.zeros(len(crops), bool)
-        chosen[rows] = True
-        line = like(explorer, run, reference)
-        return Listing(what, line[chosen[line]], len(rows))
-    return Listing(what, in_order(crops, rows, order, table.typical), len(rows))
+    if not reference:
+        crops, rows = selected(explorer, run, what)
+        line = in_order(crops, rows, order, explorer.crop_table(run).typical)
+        return Listing(what, line, len(rows))
+    line = like(explorer, run, reference)[: MOST if what.get("like") else None]
+    others = {key: value for key, value in what.items() if key != "like"}
+    crops, rows = selected(explorer, run, others)
+    chosen = np.zeros(len(crops), bool)
+    chosen[rows] = True
+    line = line[chosen[line]]
+    return Listing(what, line, len(line) if what.get("like") else len(rows))
 
 
 def title_of(what: dict[str, Any]) -> str:

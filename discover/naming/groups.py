@@ -5,7 +5,7 @@ event that did so, "waste-1a2b3c4d/s12". Names are never reused, and a run's clu
 were found. Light.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,7 +39,7 @@ class Found:
 
     run: str
     table: pd.DataFrame
-    following: Mapping[str, tuple[str, ...]]
+    following: Mapping[str, Sequence[str]]
 
     @classmethod
     def read(cls, survey: Survey, run: str) -> "Found":
@@ -50,13 +50,21 @@ class Found:
         """
         name = survey.run("clusters", run).name
         columns = ["crop_id", "cluster", "inherited_from"]
-        rows = survey.table("clusters", name).read(columns).to_pandas()
-        table = rows.rename(columns={"inherited_from": "source"}).set_index("crop_id")
-        sources = table["source"].dropna()
-        following: dict[str, tuple[str, ...]] = {}
-        for crop, source in zip(sources.index, sources, strict=True):
-            following[source] = (*following.get(source, ()), str(crop))
+        rows = survey.table("clusters", name).read(columns)
+        crops, sources = (rows[c].to_numpy() for c in ("crop_id", "inherited_from"))
+        following: dict[str, list[str]] = {}
+        for crop, source in zip(crops.tolist(), sources.tolist(), strict=True):
+            if source is not None:
+                following.setdefault(source, []).append(crop)
+        index = pd.Index(crops, dtype=object, name="crop_id")
+        own = pd.Series(sources, index, dtype=object)
+        table = pd.DataFrame({"cluster": rows["cluster"].to_numpy(), "source": own}, index)
         return cls(name, table, following)
+
+    @cached_property
+    def clusters(self) -> dict[str, int]:
+        """The cluster of each crop."""
+        return dict(zip(self.table.index, self.table["cluster"].tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -120,9 +128,9 @@ class Groups:
         """
         if crop in self.moved:
             return self.moved[crop]
-        if crop not in self.found.table.index:
+        if crop not in self.found.clusters:
             raise LabelError(f"crop {crop!r} is not in run {self.run}: give the run that it is in")
-        return f"{self.run}/{int(str(self.found.table.at[crop, 'cluster']))}"
+        return f"{self.run}/{self.found.clusters[crop]}"
 
     def full_name(self, group: str) -> str:
         """Return "waste-1a2b3c4d/7" for "7", and a full name as it is."""
