@@ -11,12 +11,14 @@
   const titled = (row) => row.title || `cluster ${row.group}`;
 
   // Keys rest until the page that was asked for is there: a verdict would be on what one has left.
-  let left = null; // what the gallery showed when one went on
+  const PATIENCE = 4000; // ms, after which the page is taken to have stayed
+  let left = null; // what the gallery showed when one went on, and when that was
   const waiting = () => {
     if (!document.getElementById("page")?.childElementCount) return true;
-    if (left && gallery.listing !== left) left = null;
+    if (left && (gallery.listing !== left.listing || Date.now() > left.at + PATIENCE)) left = null;
     return left !== null;
   };
+  window.addEventListener("popstate", () => (left = null));
 
   // What a verdict is about: the row of the queue, else the selected crops, else all that is shown.
   const target = () => {
@@ -41,7 +43,7 @@
   const follow = (selector) => () => {
     const link = document.querySelector(selector);
     if (!link) return;
-    left = gallery.listing;
+    left = { listing: gallery.listing, at: Date.now() };
     link.click();
   };
 

@@ -42,6 +42,14 @@ def test_split_by_lasso_and_take_it_back(page: Page, survey: Survey) -> None:
 def test_a_lasso_holds_what_the_filters_leave(page: Page) -> None:
     page.goto(f"/map?run={WASTE}")
     expect(page.locator("#map-note")).to_have_text("90 crops")
+    over = page.locator(".map .nsewdrag").first.bounding_box()
+    assert over is not None
+    for step in range(40):  # across the map, until a point is under the mouse
+        page.mouse.move(over["x"] + step * over["width"] / 40, over["y"] + over["height"] / 2)
+        page.mouse.move(over["x"] + step * over["width"] / 40, over["y"] + over["height"] * 0.8)
+        if page.locator(".hover-ring").count():
+            break
+    expect(page.locator(".card.shown")).to_contain_text("dive dive-")
     drag_around(page, EVERYTHING)
     expect(page.locator("#map-heading")).to_contain_text("90 crops")
     noise = page.get_by_role("button", name="noise")
