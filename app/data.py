@@ -253,8 +253,11 @@ class Explorer:
 
         def ask() -> pd.DataFrame:
             found = self.survey.sql(query, (), **tables)
-            found = found.astype({c: "category" for c in _REPEATED if c in found and index})
-            return found if index is None else found.drop_duplicates(index).set_index(index)
+            if index is None:
+                return found
+            found = found.astype({c: "category" for c in _REPEATED if c in found})
+            found.index = pd.Index(found.pop(index), dtype=object)
+            return found if found.index.is_unique else found[~found.index.duplicated()]
 
         return self._cached(key, stamp, ask)
 

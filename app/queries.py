@@ -63,6 +63,19 @@ def queue(
     return groups + rest
 
 
+def line(crops: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return `group, size, open` of the groups in the order of `queue` by size, the noise last."""
+    numbers, group = _numbered(crops["group"].to_numpy())
+    n = len(numbers)
+    size = np.bincount(group, minlength=n).tolist()
+    waiting = np.bincount(group[open_crops(crops)], minlength=n).tolist()
+    rows = [
+        {"group": group_text(number), "size": size[i], "open": waiting[i]}
+        for i, number in enumerate(numbers.tolist())
+    ]
+    return sorted(rows, key=lambda row: (row["group"] == "-1", *_SORT_KEYS["size"](row)))
+
+
 def progress(crops: pd.DataFrame) -> dict[str, int]:
     """Return how many crops there are, have a name, and are decided by a person."""
     return {

@@ -92,17 +92,18 @@ class Standing:
         }
         self._human = np.zeros(n, bool)
         self._event: int | None = None
+        self._state: State | None = None  # after that event
         self._lock = threading.Lock()
 
     def now(self, labels: Labels) -> State:
         """Return what stands; the arrays of an earlier state are left as they were."""
         with self._lock, labels.read() as reader:
             last = reader.last_event_id()
-            if last != self._event:
+            if self._state is None or last != self._event:
                 self._take(reader)
                 self._tree = Tree.read(reader, self._used())
-                self._event = last
-            return State(last, self._columns())
+                self._event, self._state = last, State(last, self._columns())
+            return self._state
 
     def after(self, labels: Labels, event: int) -> State:
         """Return what stood after an event; for one that has not been asked yet."""
@@ -113,15 +114,16 @@ class Standing:
 
     def _take(self, reader: Reader, until: int | None = None) -> None:
         keys = None if self._event is None else reader.changed_keys(since=self._event)
-        rows = reader.rows(_COLUMNS, [LABEL, GROUP, VALIDATED, FLAG], keys, until=until)
+        found = reader.rows(_COLUMNS, [LABEL, GROUP, VALIDATED, FLAG], keys, until=until)
+        rows = [row._tuple() for row in found]  # by place, which is faster than by name
         held = {name: column.copy() for name, column in self._held.items()}
         human = self._human.copy()
         if keys is not None:  # what is no longer there was taken away
             self._clear(held, human, self._places(keys))
-        places = self._places([row.key for row in rows])
-        for place, row in zip(places.tolist(), rows, strict=True):
-            if place >= 0 and row.value is not None:
-                self._put(held, human, place, row.field, row.value, row.origin)
+        places = self._places([key for _, key, _, _ in rows])
+        for place, (name, _, value, origin) in zip(places.tolist(), rows, strict=True):
+            if place >= 0 and value is not None:
+                self._put(held, human, place, name, value, origin)
         self._held, self._human = held, human
 
     def _places(self, keys: Iterable[str]) -> npt.NDArray[np.intp]:

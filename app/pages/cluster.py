@@ -115,7 +115,7 @@ def _run(explorer: Explorer, query: Query) -> ClassRun | None:
     if query.get("run") or not query.get("name"):
         return explorer.class_run(query.get("run"))
     what = _what(explorer, query)
-    latest = {run.class_name: run for run in explorer.class_runs()}
+    latest = explorer.latest_runs()
     bearing = [(len(selected(explorer, run, what)[1]), run.name) for run in latest.values()]
     return explorer.class_run(max(bearing)[1]) if bearing else None
 

@@ -229,7 +229,8 @@ def _crops(
 def _clusters(explorer: Explorer, run: str, crops: pd.DataFrame) -> dict[str, Component]:
     """Return a link to the cluster of each crop, in the latest run of its class."""
     found: dict[str, Component] = {}
-    latest = {r.class_name: r for r in explorer.class_runs() if r.crops_run == run}
+    runs = sorted(explorer.class_runs(), key=lambda r: r.whole)  # a whole class before a part of it
+    latest = {r.class_name: r for r in runs if r.crops_run == run}
     for class_name, own in crops.groupby("class", observed=True):
         of_class = latest.get(str(class_name))
         if of_class is None:

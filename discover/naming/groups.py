@@ -114,7 +114,15 @@ class Groups:
         Raises:
             LabelError: the group has none.
         """
-        found = self.table.index[self.table["group"] == self.full_name(group)].tolist()
+        full = self.full_name(group)
+        number, rows = full.removeprefix(f"{self.run}/"), self.found.table
+        clusters = [int(number)] if number.removeprefix("-").isdecimal() else []
+        inside = rows["cluster"].isin(clusters).to_numpy(copy=True)
+        places = rows.index.get_indexer(pd.Index(list(self.moved), dtype=object))
+        inside[places[places >= 0]] = [
+            to == full for to, at in zip(self.moved.values(), places, strict=True) if at >= 0
+        ]
+        found = rows.index[inside].tolist()
         if not found:
             largest = ", ".join(self.table["group"].value_counts().index[:5])
             raise LabelError(f"group {group!r} is not of run {self.run}; the largest are {largest}")

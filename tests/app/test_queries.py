@@ -85,6 +85,15 @@ def test_each_sort_has_all_rows(explorer: Explorer, run: ClassRun, sort: str) ->
         assert values == sorted(values, reverse=True)
 
 
+def test_the_line_is_that_of_the_queue(explorer: Explorer, run: ClassRun) -> None:
+    crops = explorer.crops(run)
+    explorer.labels.name(crops.loc[crops["cluster"] == 1, "crop_id"], "x", annotator="mara")
+    queue = [row for row in _queue(explorer, run, "size") if row["group"] is not None]
+    line = queries.line(explorer.crops(run))
+    assert line == [{key: row[key] for key in ("group", "size", "open")} for row in queue]
+    assert {row["group"] for row in line if not row["open"]} == {"1"}
+
+
 def test_the_next_that_waits_is_found_around_the_end(explorer: Explorer, run: ClassRun) -> None:
     rows = _queue(explorer, run, "size")
     line = [row["group"] for row in rows if row["group"] is not None]
