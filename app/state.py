@@ -115,7 +115,7 @@ class Standing:
     def _take(self, reader: Reader, until: int | None = None) -> None:
         keys = None if self._event is None else reader.changed_keys(since=self._event)
         found = reader.rows(_COLUMNS, [LABEL, GROUP, VALIDATED, FLAG], keys, until=until)
-        rows = [row._tuple() for row in found]  # by place, which is faster than by name
+        rows: list[tuple[Any, ...]] = [tuple(row) for row in found]  # faster by place than by name
         held = {name: column.copy() for name, column in self._held.items()}
         human = self._human.copy()
         if keys is not None:  # what is no longer there was taken away

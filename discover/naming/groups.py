@@ -116,7 +116,7 @@ class Groups:
         """
         full = self.full_name(group)
         number, rows = full.removeprefix(f"{self.run}/"), self.found.table
-        clusters = [int(number)] if number.removeprefix("-").isdecimal() else []
+        clusters = [c for c in rows["cluster"].unique().tolist() if str(c) == number]
         inside = rows["cluster"].isin(clusters).to_numpy(copy=True)
         places = rows.index.get_indexer(pd.Index(list(self.moved), dtype=object))
         inside[places[places >= 0]] = [
