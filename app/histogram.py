@@ -31,11 +31,14 @@ def histogram(crops: pd.DataFrame, keep: Mask, column: str) -> dict[str, Any]:
         column: one of `RANGED`.
     """
     values = crops[column].to_numpy(np.float64)
-    least, most = np.nanmin(values), np.nanmax(values)
-    edges = np.linspace(least, most, _BINS + 1)
-    every, _ = np.histogram(values[~np.isnan(values)], edges)
-    kept, _ = np.histogram(values[keep & ~np.isnan(values)], edges)
-    middle, width = ((edges[:-1] + edges[1:]) / 2).tolist(), float(edges[1] - edges[0])
+    known = ~np.isnan(values)
+    least, most = float(np.nanmin(values)), float(np.nanmax(values))
+    width = (most - least) / _BINS
+    # Bins of one width are found by a division, a tenth of the work of a search among edges.
+    places = ((values[known] - least) / (width or 1)).astype(np.intp).clip(max=_BINS - 1)
+    every = np.bincount(places, minlength=_BINS)
+    kept = np.bincount(places[keep[known]], minlength=_BINS)
+    middle = (least + width * (np.arange(_BINS) + 0.5)).tolist()
     return {
         "data": [
             _bars(middle, every, width, "rgba(127,146,156,0.35)", "all"),

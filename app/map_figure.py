@@ -177,9 +177,11 @@ def legend(crops: pd.DataFrame, colour_by: str) -> list[tuple[str, str, str, int
     if colour_by not in GROUPED:
         return []
     numbers, texts = grouping(crops, colour_by)
-    known, counts = np.unique(numbers, return_counts=True)
+    least = int(numbers.min(initial=0))
+    counts = np.bincount(numbers - least)  # numbers lie close, so that nothing need be sorted
     rows = []
-    for number, count in zip(known.tolist(), counts.tolist(), strict=True):
+    for place in np.flatnonzero(counts).tolist():
+        number, count = place + least, int(counts[place])
         colour, symbol = palette.mark(number)
         value = texts(number)
         rows.append((value, colour, palette.SIGNS[symbol], count))
