@@ -8,6 +8,7 @@ lasso sends the points back. Both run in a process of their own; a real Chromium
 
 import argparse
 import json
+import os
 import signal
 import statistics
 import subprocess
@@ -71,11 +72,11 @@ class Served:
     pid: int
     seconds: float  # from start to its first answer
 
-    def memory(self) -> tuple[float, float]:
-        """Return what it holds now and held at most, in GiB."""
+    def memory(self) -> str:
+        """Say what it holds now, and held at most."""
         lines = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines()
         kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith("Vm")}
-        return kib["VmRSS"] / 2**20, kib["VmHWM"] / 2**20
+        return f"{kib['VmRSS'] / 2**20:.1f}, {kib['VmHWM'] / 2**20:.1f} GiB"
 
 
 @contextmanager
@@ -135,17 +136,19 @@ class Traffic:
         self._finished: list[Request] = []
         page.on("requestfinished", lambda request: self._finished.append(request))
 
-    def last(self, output: str, *, keep: bool = False) -> tuple[float, int]:
-        """Return milliseconds and bytes of the last answer with an output, and forget all."""
-        for request in reversed(self._finished):
+    def answers(self, output: str) -> list[tuple[float, int]]:
+        """Return milliseconds and bytes of the answers with an output since `forget`."""
+        found = []
+        for request in self._finished:
             asked = request.post_data if "_dash-update-component" in request.url else None
             if asked and output in json.loads(asked)["output"]:
-                response = request.response()
-                assert response is not None
-                if not keep:
-                    self._finished.clear()
-                return request.timing["responseEnd"], len(response.body())
-        raise LookupError(f"no answer with {output}")
+                size = request.sizes()["responseBodySize"]
+                found.append((request.timing["responseEnd"], size))
+        return found
+
+    def forget(self) -> None:
+        """Forget what was asked so far."""
+        self._finished.clear()
 
 
 def navigate(page: Page, address: str, kind: str) -> float:
@@ -197,10 +200,11 @@ def keys(page: Page, traffic: Traffic, name: str | None, times: int) -> tuple[st
     """Return medians of key to next item, and of the answers to the verdict and for the next."""
     shown, verdicts, layouts = [], [], []
     for number in range(times):
+        traffic.forget()
         shown.append(key(page, name and f"{name} {number}"))
         settle(page)
-        layouts.append(traffic.last("page.children", keep=True)[0])
-        verdicts.append(traffic.last("event.data...toasts")[0])
+        layouts.append(traffic.answers("page.children")[-1][0])
+        verdicts.append(traffic.answers("event.data...toasts")[-1][0])
     return middle(shown), middle(verdicts), middle(layouts)
 
 
@@ -245,9 +249,11 @@ def of_page(survey: Survey, times: int) -> dict[str, str]:
                 paints.append(navigate(page, address, kind))
                 settle(page)
             found[f"first paint of /{kind}, warm"] = middle(paints)
+        traffic.forget()
         navigate(page, at["map"], "map")
         settle(page)
-        found["bytes of the map"] = f"{traffic.last('map-graph.figure')[1] / 2**20:.2f} MB"
+        most = max(size for _, size in traffic.answers("map-graph.figure"))
+        found["bytes of the map"] = f"{most / 2**20:.2f} MB"
         found["histogram to map"] = middle([brush(page) for _ in range(times)])
         lassos = []
         for _ in range(times):
@@ -262,8 +268,7 @@ def of_page(survey: Survey, times: int) -> dict[str, str]:
             found[f"{title} to next item"] = shown
             found[f"of it the server: verdict of {title}"] = verdict
             found[f"of it the server: next after {title}"] = layout
-        now, most = server.memory()
-        found["memory, at most"] = f"{now:.1f}, {most:.1f} GiB"
+        found["memory, at most"] = server.memory()
     return found
 
 
@@ -288,25 +293,26 @@ def direct(survey: Survey, times: int) -> dict[str, str]:
     explorer = Explorer(survey, "jon")
     run = explorer.class_run(RUN)
     assert run is not None
-    group = _groups(survey)[1]
-    verdicts: list[float] = []
-    after: list[float] = []
-    for _ in range(times + 1):
-        verdict = {"action": "validate", "target": {"run": RUN, "group": group},
-                   "seen": explorer.labels.last_event_id()}  # fmt: skip
-        verdicts.append(timed(lambda v=verdict: decide(explorer, v)))  # type: ignore[misc]
-        after.append(timed(lambda: cluster.layout(explorer, {"group": group})))
-        explorer.labels.undo(annotator="jon")
+    largest, ordinary = _groups(survey)
+    found = {}
+    for group, which in ((ordinary, "median cluster"), (largest, "largest cluster")):
+        verdicts: list[float] = []
+        pages: list[float] = []
+        for _ in range(times + 1):
+            verdict = {"action": "validate", "target": {"run": RUN, "group": group},
+                       "seen": explorer.labels.last_event_id()}  # fmt: skip
+            verdicts.append(timed(lambda v=verdict: decide(explorer, v)))  # type: ignore[misc]
+            pages.append(timed(lambda: cluster.layout(explorer, {"group": ordinary})))
+            explorer.labels.undo(annotator="jon")
+        # The first reads tables.
+        found[f"in Python: verdict on the {which}"] = middle(verdicts[1:])
+        found[f"in Python: the next page after the {which}"] = middle(pages[1:])
     crops = explorer.crops(run)
     turn = np.linspace(0, 2 * np.pi, 100)
     x, y = (15 * np.cos(turn)).tolist(), (15 * np.sin(turn)).tolist()
     lassos = [timed(lambda: inside(crops["map_x"], crops["map_y"], x, y)) for _ in range(times)]
     explorer.labels.close()
-    return {
-        "in Python: verdict": middle(verdicts[1:]),  # the first reads tables
-        "in Python: page of the next": middle(after[1:]),
-        "in Python: points in a lasso of 100 corners": middle(lassos),
-    }
+    return {**found, "in Python: points in a lasso of 100 corners": middle(lassos)}
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -336,8 +342,7 @@ def of_plain(survey: Survey, times: int) -> dict[str, str]:
             found[f"plain map: {names[3]}"] = middle(lassos)
         except TooSlow:
             pass  # the table says so
-        now, most = server.memory()
-        found["plain map: memory, at most"] = f"{now:.1f}, {most:.1f} GiB"
+        found["plain map: memory, at most"] = server.memory()
     return found
 
 
@@ -351,11 +356,10 @@ def measure(crops: int) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         survey = write_survey(Path(folder), crops)
         found = of_page(survey, times)
-        print(json.dumps(found, indent=1), flush=True)
         found |= direct(survey, times)
         found |= of_plain(survey, times)
-        print(json.dumps(found, indent=1), flush=True)
-    return found
+    print(json.dumps({"crops": crops, **found}, indent=1), flush=True)
+    return {**found, "load of the machine after it": f"{os.getloadavg()[1]:.1f}"}
 
 
 def main() -> None:

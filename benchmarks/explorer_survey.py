@@ -154,7 +154,7 @@ def _write_clusters(
         "cluster": cluster,
         "probability": np.where(in_one, rng.uniform(0.4, 1, n), 0).astype(np.float32),
         "exemplar": in_one & (rng.random(n) < EXEMPLARS),
-        "inherited_from": np.where(source == np.arange(n), None, ids[source]),
+        "inherited_from": pd.Series(ids[source]).mask(source == np.arange(n)),
         "novelty": np.where(in_one, rng.uniform(0, 0.97, n), 0.99).astype(np.float32),
     }
     _write(survey.table("clusters", RUN), columns, shard=0)
