@@ -1,6 +1,7 @@
 """The command `discover`: each verb calls one library function and says where the result is."""
 
 from cyclopts import App
+from cyclopts.config import Env
 
 from classify.console import configure, run
 from discover.commands.adapt import adapt
@@ -10,6 +11,7 @@ from discover.commands.calibrate import calibrate
 from discover.commands.cluster import cluster
 from discover.commands.counts import counts
 from discover.commands.demo import demo
+from discover.commands.doctor import doctor
 from discover.commands.embed import embed
 from discover.commands.explore import explore
 from discover.commands.export import export
@@ -23,12 +25,14 @@ from discover.commands.status import status
 from discover.commands.users import users
 from discover.survey import SETTINGS_FILE
 
+_PREFIX = "DISCOVER_"  # of the environment variables
+
 app = App(
     name="discover",
     help="Find out what is in ROV footage: cut out what matters, find its kinds, name them.",
     version_flags=["--version"],
 )
-configure(app, SETTINGS_FILE, "DISCOVER_", folder_option="--survey")
+configure(app, SETTINGS_FILE, _PREFIX, folder_option="--survey")
 for verb in (
     add,
     bursts,
@@ -46,11 +50,13 @@ for verb in (
     counts,
     demo,
     status,
+    doctor,
 ):
     app.command(verb)
 app.command(label)
 app.command(export)
 app.command(users)
+app["doctor"].config = (Env(_PREFIX, command=True),)  # not by the settings, which it checks
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "timm", "umap", "numba", "faiss", "hdbscan", "sklearn", "pytorch_grad_cam"}
 LIGHT = ["classify.classes", "classify.runs", "classify.images", "classify.console", "app"]
 LIGHT += ["discover", "discover.survey", "discover.tables", "discover.labels", "discover.summary"]
+LIGHT += ["discover.doctor", "discover.checkup.torch_probe"]
 LIGHT += [
     "discover.kinds.clustered",
     "discover.kinds.lineage",

@@ -1,0 +1,1 @@
+"""The checks of `discover doctor`: the computer, and a survey, which is only read."""
