@@ -8,7 +8,7 @@ import pandas as pd
 from app.data import ClassRun, Explorer
 from app.job_commands import classifiers
 from app.parts import link
-from app.survey_data import burst_counts, latest_head, waiting_suggestions
+from app.survey_data import burst_counts, latest_head, new_crops, waiting_suggestions
 
 _FEWEST = 3  # names of a kind, from which on a head can learn it
 _KINDS = 2  # that a head tells apart, at least
@@ -59,6 +59,7 @@ def steps(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
     missing = crops[~crops["class"].isin(list(runs))]
     if len(missing):
         found.append(_cluster(missing))
+    found += [step for step in (_place_new(explorer, run) for run in runs.values()) if step]
     unnamed = [_unnamed(explorer, run) for run in runs.values()]
     found += [step for step in unnamed if step is not None]
     return [*found, *_of_names(explorer, runs)]
@@ -89,6 +90,17 @@ def _cluster(missing: pd.DataFrame) -> Step:
         Action(f"Cluster {name}", {"command": "cluster", "class": name}) for name in names
     )
     return Step(f"Find the kinds among {of}", actions, f"discover cluster --class {names[0]}")
+
+
+def _place_new(explorer: Explorer, run: ClassRun) -> Step | None:
+    """Return the step for crops that came after a run; one of a part of its class takes none."""
+    new = new_crops(explorer, run) if run.whole else 0
+    if not new:
+        return None
+    text = f"Place {count(new, 'new crop')} on the map of {run.class_name}, where nothing moves"
+    job = {"command": "cluster", "class": run.class_name, "place_new": True}
+    command = f"discover cluster --place-new --class {run.class_name}"
+    return Step(text, (Action(f"Place new {run.class_name}", job),), command)
 
 
 def _unnamed(explorer: Explorer, run: ClassRun) -> Step | None:

@@ -7,16 +7,22 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from app.data import Explorer
+from app.data import ClassRun, Explorer
 from classify.runs import RUN_FILE, Run, list_runs, read_run
 from discover.labels import decided_so_far
-from discover.survey import Survey
+from discover.survey import Survey, unit_name
 
 MOST_BINS = 48  # of depth or time
 _COUNTS = """
     SELECT c.class, {value} AS value, count(*) AS crops
     FROM crops c JOIN frames f USING (frame_id)
     WHERE {column} IS NOT NULL GROUP BY ALL ORDER BY ALL
+"""
+_NEW = """
+    SELECT count(DISTINCT c.crop_id) AS n FROM crops c
+    SEMI JOIN vectors USING (crop_id) SEMI JOIN frames USING (frame_id)
+    ANTI JOIN clustered USING (crop_id)
+    WHERE c.class = ? AND c.score >= ?
 """
 _SPANS = """
     SELECT min(depth_m) AS depth_from, max(depth_m) AS depth_to,
@@ -34,6 +40,26 @@ _TIME_STEPS = {  # in DuckDB's words
 def count_crops(survey: Survey) -> int:
     """Return how many crops all runs have, from the shards' footers; each is read once."""
     return sum(_rows(file) for file in (survey.root / "crops").glob("*/*.parquet"))
+
+
+def new_crops(explorer: Explorer, run: ClassRun) -> int:
+    """Return how many crops were embedded since a run and could be placed on its map.
+
+    They are counted as `discover cluster --place-new` takes them, and anew when a shard was added.
+    """
+    survey = explorer.survey
+    tables = {
+        "crops": survey.table("crops", run.crops_run),
+        "vectors": survey.table("embeddings", run.embeddings),
+        "clustered": survey.table("clusters", run.name),
+    }
+    least = survey.run("clusters", run.name).info["config"].get("min_score", 0.0)
+    units = (unit for table in (survey.frames, *tables.values()) for unit in ("", *table.units()))
+
+    def ask() -> int:
+        return int(survey.sql(_NEW, (run.class_name, least), **tables)["n"].iloc[0])
+
+    return explorer.remember(("new crops", run.name, unit_name(units)), ask)
 
 
 def spans(explorer: Explorer) -> dict[str, tuple[Any, Any]]:

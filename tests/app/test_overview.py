@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
@@ -105,6 +106,51 @@ def test_what_no_cluster_held_is_clustered_again(
     assert rest.command in {f"discover cluster --class {c} --unnamed" for c in ("waste", "fauna")}
     assert rest.actions[0].job is not None
     assert task_of(rest.actions[0].job, explorer).tokens[2] == "--unnamed"
+
+
+def add_crops(survey: Survey, scores: list[float], *, vectors: bool = True) -> None:
+    """Add crops of waste that are on no map, one for each score."""
+    known = survey.table("crops", EMBED_RUN).read()
+    kind = known.filter(pc.field("class") == "waste").slice(0, len(scores))
+    unit = f"new-{len(survey.table('crops', EMBED_RUN).units())}"
+    columns = {name: kind[name].to_pylist() for name in kind.column_names}
+    columns |= {"crop_id": [f"{unit}-{i}" for i in range(len(scores))], "score": scores}
+    survey.table("crops", EMBED_RUN).write(unit, concat_rows(columns, "crops"))
+    if vectors:
+        rows = survey.table("embeddings", EMBED_RUN).read().slice(0, len(scores))
+        rows = rows.set_column(0, "crop_id", pa.array(columns["crop_id"]))
+        survey.table("embeddings", EMBED_RUN).write(unit, rows)
+
+
+def test_new_crops_are_placed_on_the_map_of_their_class(explorer: Explorer) -> None:
+    survey = explorer.survey
+    add_bursts(survey)
+    assert not [step for step in left(explorer) if "new crop" in step.text]
+    add_crops(survey, [0.9] * 4)
+    add_crops(survey, [0.9] * 3, vectors=False)  # are not embedded yet
+    first = left(explorer)[0]
+    assert first.text.startswith("Place 4 new crops on the map of waste")
+    assert first.command == "discover cluster --place-new --class waste"
+    assert first.actions[0].job is not None
+    assert "--place-new" in task_of(first.actions[0].job, explorer).tokens
+
+    add_part(survey, "waste-u", unnamed=True)  # does not hold them, nor could
+    assert left(explorer)[0] == first
+    rows = survey.table("clusters", RUNS["waste"]).read().slice(0, 4)
+    placed = rows.set_column(0, "crop_id", pa.array([f"new-2-{i}" for i in range(4)]))
+    survey.table("clusters", RUNS["waste"]).write("placed", placed)
+    assert not [step for step in left(explorer) if "new crop" in step.text]
+
+
+def test_crops_that_a_run_leaves_out_are_not_new(explorer: Explorer) -> None:
+    file = explorer.survey.run_folder("clusters", RUNS["waste"]) / "run.json"
+    info = json.loads(file.read_text())
+    info["config"]["min_score"] = 0.5
+    file.write_text(json.dumps(info))
+    add_crops(explorer.survey, [0.4, 0.4, 0.6])
+    run = explorer.latest_runs()["waste"]
+    assert survey_data.new_crops(explorer, run) == 1
+    assert survey_data.new_crops(explorer, explorer.latest_runs()["fauna"]) == 0
 
 
 def test_every_button_asks_for_a_job_that_may_start(tmp_path: Path, explorer: Explorer) -> None:
