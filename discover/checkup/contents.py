@@ -69,9 +69,11 @@ def _gone(survey: Survey, run: Run) -> str | None:
         return None
     needed = {"crops": survey.crops_of(run).folder.name}
     if run.path.parent.name == "clusters":
-        needed["embeddings"] = run.info["parents"]["embeddings"]
+        needed["embeddings"] = run.info["parents"].get("embeddings", run.name)
+    if not run.info.get("counts", {}).get("crops"):
+        return None  # it was not finished, or there was nothing to be made from
     for stage, name in needed.items():
-        if not (survey.run_folder(stage, name) / RUN_FILE).is_file():
+        if not survey.table(stage, name).files():
             return f"{stage}/{name}"
     return None
 

@@ -174,11 +174,23 @@ def test_a_half_run_is_a_warning_with_its_command(survey: Survey) -> None:
     assert "discover bursts" in found["runs"].remedy
 
 
-def test_clusters_whose_crops_are_gone_are_named(survey: Survey) -> None:
-    os.rename(survey.run_folder("embeddings", EMBED_RUN), survey.root / "elsewhere")
+@pytest.mark.parametrize("all_of_it", [True, False])
+def test_clusters_whose_vectors_are_gone_are_named(survey: Survey, all_of_it: bool) -> None:
+    folder = survey.run_folder("embeddings", EMBED_RUN)
+    if all_of_it:
+        os.rename(folder, survey.root.parent / "elsewhere")
+    else:
+        (folder / "all.parquet").unlink()
     found = [f for f in doctor.examine_survey(survey) if f.state == "fault"]
     told = [f"clusters/{run} was made from embeddings/{EMBED_RUN}" for run in RUNS.values()]
     assert sorted(f.found.split(",")[0] for f in found) == sorted(told)
+
+
+def test_what_was_made_from_crops_that_are_gone_is_named(survey: Survey) -> None:
+    os.rename(survey.run_folder("crops", EMBED_RUN), survey.root.parent / "elsewhere")
+    found = [f for f in doctor.examine_survey(survey) if f.state == "fault"]
+    assert len(found) == len(RUNS) + 1
+    assert all(f"was made from crops/{EMBED_RUN}, which is gone" in f.found for f in found)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])
