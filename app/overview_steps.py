@@ -9,6 +9,7 @@ from app.data import ClassRun, Explorer
 from app.job_commands import classifiers
 from app.parts import link
 from app.survey_data import burst_counts, latest_head, new_crops, waiting_suggestions
+from discover.kinds.members import FEWEST
 
 _FEWEST = 3  # names of a kind, from which on a head can learn it
 _KINDS = 2  # that a head tells apart, at least
@@ -56,7 +57,8 @@ def steps(explorer: Explorer, runs: dict[str, ClassRun]) -> list[Step]:
     crops = explorer.classes_by_dive()
     if crops.empty:
         return [*found, _embed(explorer)]
-    missing = crops[~crops["class"].isin(list(runs))]
+    sizes = crops[~crops["class"].isin(list(runs))].groupby("class")["crops"].sum()
+    missing = sizes[sizes >= FEWEST]
     if len(missing):
         found.append(_cluster(missing))
     found += [step for step in (_place_new(explorer, run) for run in runs.values()) if step]
@@ -81,9 +83,9 @@ def _embed(explorer: Explorer) -> Step:
     return Step(text, (action,), "discover embed --model RUN")
 
 
-def _cluster(missing: pd.DataFrame) -> Step:
-    """Return the step for the classes that have no clusters, the largest first."""
-    sizes = missing.groupby("class")["crops"].sum().sort_values(ascending=False, kind="stable")
+def _cluster(missing: pd.Series) -> Step:
+    """Return the step for the classes that have crops and no clusters, the largest first."""
+    sizes = missing.sort_values(ascending=False, kind="stable")
     names = [str(name) for name in sizes.index]
     of = ", ".join(f"{count(int(sizes[name]), 'crop')} of {name}" for name in names)
     actions = tuple(

@@ -41,8 +41,16 @@ window.explorer = (() => {
 
   let last = 0; // the verdict before, whose message gives way to the next
   const stamp = () => (last = Math.max(Date.now(), last + 1));
+  let pending = false; // whether a verdict is on its way: the page asks before it is left then
+  window.addEventListener("beforeunload", (event) => pending && event.preventDefault());
+  window.dash_clientside.page = {
+    settled() {
+      pending = false;
+    },
+  };
   const decide = (verdict) => {
     const before = last;
+    pending = true;
     set("verdict", { data: { ...verdict, at: stamp(), before } });
   };
   const say = (message, failed = false) => {

@@ -3,7 +3,6 @@
 
 from typing import Any
 
-import dash_mantine_components as dmc
 import numpy as np
 from dash import (
     ALL,
@@ -25,18 +24,10 @@ from app import ids, map_figure
 from app.data import ClassRun, Explorer
 from app.histogram import histogram, offered
 from app.listing import listing, selected, title_of
-from app.map_figure import COLOUR_BY, MOST_POINTS, Viewport
+from app.map_figure import Viewport
+from app.pages import map_parts
 from app.pages.queue import no_clusters
-from app.parts import (
-    Query,
-    choice,
-    empty_state,
-    gallery,
-    link,
-    register_gallery,
-    verdict_tools,
-    view_switch,
-)
+from app.parts import Query, empty_state, register_gallery
 from app.selection import mask
 from app.verdicts import toast
 from classify.errors import UserError
@@ -48,7 +39,6 @@ _CONFIG = {
     "scrollZoom": True,
     "modeBarButtons": [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 }
-_MOST_IN_LEGEND = 200
 
 Plain = dict[str, Any] | None  # what a Store holds
 
@@ -76,7 +66,7 @@ def layout(explorer: Explorer, query: Query) -> Component:
             *stores,
             html.Section(
                 [
-                    html.Div(_controls(query, crops), className="bar"),
+                    html.Div(map_parts.controls(query, crops), className="bar"),
                     html.Div(
                         [
                             dcc.Graph(id=ids.GRAPH, className="map", config=_CONFIG,
@@ -86,13 +76,13 @@ def layout(explorer: Explorer, query: Query) -> Component:
                         ],
                         className="map-and-legend",
                     ),
-                    html.Div([_histogram(column) for column in offered(crops)],
+                    html.Div([map_parts.histogram(column) for column in offered(crops)],
                              className="histograms"),
                     html.Div(id=ids.CARD, className="card"),
                 ],
                 className="map-side",
             ),
-            html.Aside(_beside(query), className="beside scrolls", tabIndex=0,
+            html.Aside(map_parts.beside(query), className="beside scrolls", tabIndex=0,
                        **{"aria-label": "What is selected"}),
         ],
         className="map-page",
@@ -175,11 +165,15 @@ def _register_map(app: Dash, explorer: Explorer) -> None:
             figure["layout"]["images"] += map_figure.pictures(crops, keep, view, run.crops_run)
         if not moved:
             figure["data"][1] = _ring(explorer, run, shape)
-            return figure, _legend(crops, colour_by, without), _note(crops, keep, view)
+            return (
+                figure,
+                map_parts.legend(crops, colour_by, without),
+                map_parts.note(crops, keep, view),
+            )
         legend = no_update
         if moved & {ids.COLOUR, ids.EVENT, ids.WITHOUT}:
-            legend = _legend(crops, colour_by, without)
-        return _patched(figure), legend, _note(crops, keep, view)
+            legend = map_parts.legend(crops, colour_by, without)
+        return _patched(figure), legend, map_parts.note(crops, keep, view)
 
     @app.callback(
         Output({"type": ids.HISTOGRAM, "column": ALL}, "figure"),
@@ -228,7 +222,8 @@ def _register_beside(app: Dash, explorer: Explorer) -> None:
         except UserError as error:
             return nothing, "Nothing selected", [toast(str(error), True, 0)]
         title = title_of(what) if set(what) & set(_SHAPES) else "Selection"
-        return found.sent(explorer, run, title), _heading(found.count, shape, title, run), no_update
+        heading = map_parts.heading(found.count, shape, title, run)
+        return found.sent(explorer, run, title), heading, no_update
 
     @app.callback(
         Output(ids.SHAPE, "data", allow_duplicate=True),
@@ -302,100 +297,3 @@ def _priority(explorer: Explorer, run: ClassRun) -> Any:  # noqa: ANN401 - numpy
 
 def _polygon(shape: Plain) -> dict[str, Any]:
     return {"shape": shape["shape"]} if shape and shape.get("shape") else {}
-
-
-def _controls(query: Query, crops: Any) -> list[Component]:  # noqa: ANN401
-    options = {
-        key: label for key, label in COLOUR_BY.items() if key == "name" or crops[key].notna().any()
-    }
-    return [
-        choice(ids.COLOUR, options, query.get("colour"), "Colour", width=150),
-        dmc.TextInput(
-            id=ids.MAP_SEARCH, placeholder="Cluster, name or crop id", size="xs", w=180,
-            **{"aria-label": "Search"},
-        ),
-        html.Label(
-            [
-                "Search by image",
-                dcc.Input(id="map-file", type="file", className="unseen"),
-            ],
-            className="tool file",
-        ),
-        dmc.Switch(id=ids.PICTURES, checked=True, label="Pictures", size="xs"),
-        html.Div(id=ids.MAP_NOTE, className="note numbers"),
-    ]  # fmt: skip
-
-
-def _histogram(column: str) -> Component:
-    return dcc.Graph(
-        id={"type": ids.HISTOGRAM, "column": column},
-        className="histogram",
-        config={"displayModeBar": False, "responsive": True},
-    )
-
-
-def _beside(query: Query) -> list[Component]:
-    return [
-        html.Div(
-            [
-                html.Div("Nothing selected", id=ids.MAP_HEADING, className="heading"),
-                html.Div(className="spring"),
-                html.Div(id=ids.SELECTED, className="selected", **{"aria-live": "polite"}),
-            ],
-            className="bar",
-        ),
-        html.Div(verdict_tools("grow", "flag", "indeterminate"), className="bar tools"),
-        html.Div(view_switch(ids.MAP, query.get("view")), className="bar"),
-        html.Div(
-            html.P(
-                "Draw around points with the lasso, click one to see its cluster, or drop an image "
-                "on the page to find its like. Drag across a histogram to keep a range."
-            ),
-            className="hint",
-        ),
-        gallery(ids.MAP, least=104),
-    ]
-
-
-def _legend(crops: Any, colour_by: str, without: Any) -> list[Component]:  # noqa: ANN401
-    hidden = set((without or {}).get("values", [])) if without else set()
-    none = {"name": "unnamed", "suggested": "none"}.get(colour_by, "unknown")
-    rows = map_figure.legend(crops, colour_by)
-    buttons = [
-        html.Button(
-            [
-                html.Span(sign, className="sign", style={"color": colour}),
-                html.Span({"": none, "-1": "noise"}.get(value, value), className="legend-text"),
-                html.Span(f"{count:,}", className="note numbers"),
-            ],
-            type="button",
-            className="legend-row",
-            title="Hide or show",
-            **{
-                "data-column": colour_by,
-                "data-value": value,
-                "aria-pressed": str(value not in hidden).lower(),
-            },
-        )
-        for value, colour, sign, count in rows[:_MOST_IN_LEGEND]
-    ]
-    if len(rows) > _MOST_IN_LEGEND:
-        buttons.append(html.P(f"and {len(rows) - _MOST_IN_LEGEND} more", className="note"))
-    return buttons
-
-
-def _note(crops: Any, keep: Any, view: Viewport) -> str:  # noqa: ANN401
-    count = int(keep.sum())
-    text = f"{count:,} crops" if count == len(crops) else f"{count:,} of {len(crops):,} crops"
-    _, everything = map_figure.drawn_rows(crops, keep, view)
-    if not everything:
-        text += f" · {MOST_POINTS:,} in sight drawn; nearer, all are"
-    return text
-
-
-def _heading(count: int, shape: dict[str, Any], title: str, run: ClassRun) -> list[Any]:
-    crops = f"{count:,} crop{'' if count == 1 else 's'}"
-    if shape.get("group") is None:
-        return [f"{title} · {crops}"]
-    href = link("/cluster", run=run.name, group=shape["group"])
-    return [dcc.Link(title, href=href), f" · {crops}"]

@@ -1,5 +1,9 @@
 """A small survey on disk: drawn frames, two classes, clusters, map."""
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,20 @@ KINDS = {  # class -> kind -> (colour, is it round); the kind's place is its clu
 
 def build(root: Path, *, clusters: bool = True, crops: bool = True) -> Survey:
     """Build a survey of 60 frames in 4 dives with 150 crops."""
+    shutil.copytree(_built(clusters, crops), root, dirs_exist_ok=True)
+    return open_survey(root)
+
+
+@cache
+def _built(clusters: bool, crops: bool) -> Path:
+    """Return where such a survey lies, built once for all tests of a process."""
+    folder = tempfile.mkdtemp(prefix="survey-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _build(Path(folder), clusters=clusters, crops=crops)
+    return Path(folder)
+
+
+def _build(root: Path, *, clusters: bool, crops: bool) -> None:
     survey = open_survey(root, create=True)
     rng = np.random.default_rng(7)
     frames: list[dict[str, Any]] = []
@@ -43,7 +61,6 @@ def build(root: Path, *, clusters: bool = True, crops: bool = True) -> Survey:
     if crops and clusters:
         for class_name in KINDS:
             _write_clusters(survey, class_name, found, rng)
-    return survey
 
 
 def _frame(

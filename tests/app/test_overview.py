@@ -15,6 +15,8 @@ from app.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
 from app.overview_steps import Action, Step, steps
 from app.pages import overview
 from classify.runs import start_run
+from discover.kinds.members import FEWEST
+from discover.summary import survey_status
 from discover.survey import Survey, concat_rows, open_survey
 from discover.tables import SCHEMAS
 from tests.app.survey_on_disk import EMBED_RUN, RUNS, build
@@ -68,11 +70,13 @@ def test_the_steps_come_in_the_order_of_the_work(tmp_path: Path, explorer: Explo
     (cluster,) = left(unclustered)
     assert labels([cluster]) == ["Cluster waste", "Cluster fauna"]  # the largest first
     assert cluster.command == "discover cluster --class waste"
+    assert survey_status(unclustered.survey)["next"] == cluster.command
 
     add_bursts(explorer.survey)
     first = left(explorer)
     assert labels(first) == ["Open the queue", "Open the queue"]
     assert "Name 3 clusters of waste" in first[0].text
+    assert survey_status(explorer.survey)["next"] == "discover explore"
 
 
 def test_names_lead_to_learning_suggestions_and_export(explorer: Explorer) -> None:
@@ -151,6 +155,26 @@ def test_crops_that_a_run_leaves_out_are_not_new(explorer: Explorer) -> None:
     run = explorer.latest_runs()["waste"]
     assert survey_data.new_crops(explorer, run) == 1
     assert survey_data.new_crops(explorer, explorer.latest_runs()["fauna"]) == 0
+
+
+def add_class(survey: Survey, name: str, crops: int) -> None:
+    rows = survey.table("crops", EMBED_RUN).read().slice(0, crops)
+    columns = {column: rows[column].to_pylist() for column in rows.column_names}
+    columns |= {"class": [name] * crops, "crop_id": [f"{name}-{i}" for i in range(crops)]}
+    survey.table("crops", EMBED_RUN).write(name, concat_rows(columns, "crops"))
+
+
+def test_status_and_overview_name_the_class_without_clusters(explorer: Explorer) -> None:
+    add_bursts(explorer.survey)
+    add_class(explorer.survey, "rocks", FEWEST - 1)  # too few to be clustered
+    assert survey_status(explorer.survey)["next"] == "discover explore"
+    add_class(explorer.survey, "algae", FEWEST)
+    step = left(explorer)[0]
+    assert labels([step]) == ["Cluster algae"]
+    assert survey_status(explorer.survey)["next"] == step.command
+    file = explorer.survey.table("crops", EMBED_RUN).files()[0]
+    file.write_bytes(file.read_bytes()[:-40])
+    assert survey_status(explorer.survey)["next"] == "discover doctor"
 
 
 def test_every_button_asks_for_a_job_that_may_start(tmp_path: Path, explorer: Explorer) -> None:
