@@ -4,9 +4,11 @@ from typing import Any
 
 from classify.runs import Run
 from discover.flags import count_flags
+from discover.kinds.members import FEWEST
 from discover.kinds.sweep import STABLE
 from discover.labels import labels_so_far
 from discover.survey import Survey
+from discover.tables import DamagedShard
 
 _STAGES = ("bursts", "embeddings", "clusters")
 
@@ -23,7 +25,7 @@ def survey_status(survey: Survey) -> dict[str, Any]:
         **{stage: [_run_row(run) for run in found] for stage, found in runs.items()},
         "named_crops": len(labels_so_far(survey)),
         "damaged_shards": [str(path) for path in sorted(survey.root.rglob("*.damaged"))],
-        "next": _next_step(int(frames["n"]), runs),
+        "next": _next_step(survey, int(frames["n"]), runs),
     }
 
 
@@ -138,13 +140,24 @@ def _run_row(run: Run) -> dict[str, Any]:
     return {"run": run.name, "complete": run.is_complete, "counts": run.info.get("counts", {})}
 
 
-def _next_step(frames: int, runs: dict[str, list[Run]]) -> str:
+def _next_step(survey: Survey, frames: int, runs: dict[str, list[Run]]) -> str:
     if not frames:
         return "discover add FOLDER"
     if not any(run.is_complete for run in runs["bursts"]):
         return "discover bursts"
     if not any(run.is_complete for run in runs["embeddings"]):
         return "discover embed --model RUN (or --boxes COCO.json, or --whole-frame)"
-    if not any(run.is_complete for run in runs["clusters"]):
-        return "discover cluster --class waste"
-    return "discover explore"
+    try:
+        missing = _unclustered(survey, runs)
+    except DamagedShard:
+        return "discover doctor"
+    return "discover explore" if missing is None else f"discover cluster --class {missing}"
+
+
+def _unclustered(survey: Survey, runs: dict[str, list[Run]]) -> str | None:
+    """Return the class with the most crops that has no clusters; None where all have some."""
+    latest = [run for run in runs["embeddings"] if run.is_complete][-1]
+    sizes = survey.crops_of(latest).read(["class"])["class"].to_pandas().value_counts()
+    known = {run.info["config"].get("class_name") for run in runs["clusters"] if run.is_complete}
+    missing = sizes[(sizes >= FEWEST) & ~sizes.index.isin(known)]
+    return None if missing.empty else str(missing.index[0])
