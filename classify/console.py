@@ -4,12 +4,13 @@ import json
 import logging
 import os
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cyclopts import App, ArgumentCollection
+from cyclopts import App, ArgumentCollection, CycloptsError
 from cyclopts.config import Env, Toml
 from rich.console import Console
 from rich.logging import RichHandler
@@ -45,7 +46,13 @@ def configure(app: App, settings: str, prefix: str, *, folder_option: str | None
         for argument in arguments:
             if folder_option in argument.names and argument.tokens:
                 folder = Path(argument.tokens[-1].value)
-        Toml(folder / settings, must_exist=False)(app, commands, arguments)
+        try:
+            Toml(folder / settings, must_exist=False)(app, commands, arguments)
+        except CycloptsError as error:
+            if not isinstance(error.__cause__, tomllib.TOMLDecodeError):
+                raise
+            what = f"{folder / settings} is not TOML: {error.__cause__}; mend that line"
+            raise UserError(what) from error
 
     app.config = (Env(prefix, command=True), from_file)
 

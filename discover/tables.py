@@ -270,7 +270,7 @@ def _read_shard(path: Path, columns: list[str] | None) -> pa.Table:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as shard:
             return shard.read(columns)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise DamagedShard(f"shard {path} is damaged ({str(error).splitlines()[0]})") from error

@@ -128,3 +128,9 @@ def test_settings_come_from_file_and_environment_and_the_command_line_wins(
     settings.write_text('[cluster]\nmin-sise = "4"\n')
     misspelt = _run(*tokens, code=2)
     assert "min-sise" in misspelt.stdout + misspelt.stderr
+
+
+def test_settings_that_are_no_toml_are_named(tmp_path: Path) -> None:
+    (tmp_path / "survey.toml").write_text("cluster\n")
+    done = _run("cluster", "--class", "x", "--survey", str(tmp_path), code=1)
+    assert f"{tmp_path / 'survey.toml'} is not TOML" in done.stderr
