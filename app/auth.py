@@ -15,10 +15,10 @@ from flask import session as cookie
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response as AnyResponse
 
-from app import login
-from app.access import Access
 from app.data import Explorer
-from app.guard import LARGEST_UNKNOWN
+from app.signing import login
+from app.signing.access import Access
+from app.signing.guard import LARGEST_UNKNOWN
 from discover.labels import LabelError
 from discover.naming.eventlog import Writer
 from discover.users import UsersError

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow.compute as pc
 
-from app.crop_table import CropTable, read_crops
-from app.state import Standing
+from app.crops.state import Standing
+from app.crops.table import CropTable, read_crops
 from classify.runs import Run
 from discover.labels import Labels, user_name
 from discover.naming.groups import Found

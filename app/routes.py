@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from flask import Flask, Response, abort, jsonify, request
 
-from app import likeness, queries
+from app.crops import likeness
+from app.crops import queue as queries
+from app.crops.listing import selected
+from app.crops.selection import suggested
+from app.crops.state import group_text
 from app.data import ClassRun, Explorer
-from app.listing import selected
-from app.selection import suggested
-from app.state import group_text
 from classify.errors import UserError
 from discover.kinds.branches import branches
 

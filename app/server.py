@@ -14,10 +14,12 @@ import waitress
 from dash import Dash
 from flask import Flask, Response, abort, request
 
-from app import auth, guard, images, login, pages, routes, shell, verdicts
-from app.access import Access
+from app import auth, images, pages, routes, shell
+from app.crops import verdicts
 from app.data import Explorer
-from app.guard import LOOPBACK, WILDCARDS, Reach, ServeError
+from app.signing import guard, login
+from app.signing.access import Access
+from app.signing.guard import LOOPBACK, WILDCARDS, Reach, ServeError
 from discover.survey import Survey
 
 __all__ = ["LOOPBACK", "ServeError", "bind", "create_app", "serve"]

@@ -7,10 +7,12 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from app import ids, job_parts, palette, queries
+from app import ids, palette
 from app.auth import badge
+from app.crops import queue as queries
 from app.data import ClassRun, Explorer
 from app.help import help_of
+from app.jobs import parts as job_parts
 from app.pages import PAGES
 from app.parts import empty_state, link
 

@@ -24,12 +24,11 @@ from typing import Any
 
 import numpy as np
 from explorer_survey import RUN, write_survey
-from playwright.sync_api import Page, Request, Response, sync_playwright
-from playwright.sync_api import TimeoutError as TooSlow
+from playwright.sync_api import Error, Page, Request, Response, sync_playwright
 from record import record
 
+from app.crops.queue import queue
 from app.data import Explorer
-from app.queries import queue
 from discover.survey import Survey, open_survey
 
 CHROMIUM = "/usr/bin/chromium"
@@ -39,12 +38,8 @@ LIMIT = 180  # seconds after which something did not finish
 SHOWN = 60  # pictures in the gallery of the plain map
 NOT_FINISHED = f"did not finish in {LIMIT} s"
 
-# What is waited for, in the browser. `until` looks at each frame that is drawn.
+# What is waited for, in the browser.
 SCRIPT = """
-window.until = (done) => new Promise((resolve) => {
-  const look = () => done() ? resolve(performance.now()) : requestAnimationFrame(look);
-  look();
-});
 window.seen = (selector) => [...document.querySelectorAll(selector)]
   .some((image) => image.complete && image.naturalWidth > 0);
 window.plot = () => document.querySelector(".js-plotly-plot");
@@ -58,9 +53,9 @@ for (const kind of ["mouseup", "keydown"]) {
 }
 """
 PAINTED = {
-    "queue": '() => until(() => seen(".queue-row img"))',
-    "cluster": '() => until(() => seen("#gallery .tile img"))',
-    "map": "() => until(drawn)",
+    "queue": 'seen(".queue-row img")',
+    "cluster": 'seen("#gallery .tile img")',
+    "map": "drawn()",
 }
 
 
@@ -151,10 +146,15 @@ class Traffic:
         self._finished.clear()
 
 
+def when(page: Page, condition: str) -> float:
+    """Return the browser's clock, in milliseconds, at the first frame where something is so."""
+    return float(page.wait_for_function(f"() => ({condition}) && performance.now()").json_value())
+
+
 def navigate(page: Page, address: str, kind: str) -> float:
     """Return the milliseconds from asking for a page until its first content is seen."""
     page.goto(address, wait_until="commit")
-    return float(page.evaluate(PAINTED[kind]))
+    return when(page, PAINTED[kind])
 
 
 def settle(page: Page) -> None:
@@ -175,8 +175,7 @@ def lasso(page: Page, tile: str) -> float:
     for at in zip(x[1:].tolist(), y[1:].tolist(), strict=True):
         page.mouse.move(*at)
     page.mouse.up()
-    seen = f'() => until(() => seen("{tile}")).then((now) => now - window.mouseup)'
-    return float(page.evaluate(seen))
+    return when(page, f'window.mouseup && seen("{tile}")') - page.evaluate("window.mouseup")
 
 
 def key(page: Page, name: str | None) -> float:
@@ -188,12 +187,9 @@ def key(page: Page, name: str | None) -> float:
         page.keyboard.press("n")
         page.get_by_role("combobox", name="Subcategory").fill(name)
         page.keyboard.press("Enter")
-    return float(
-        page.evaluate(
-            """() => until(() => explorer.gallery.listing && explorer.gallery.listing !== before
-                && seen("#gallery .tile img")).then((now) => now - window.keydown)"""
-        )
-    )
+    there = "explorer.gallery.listing && explorer.gallery.listing !== before"
+    shown = when(page, f'{there} && seen("#gallery .tile img")')
+    return shown - float(page.evaluate("window.keydown"))
 
 
 def keys(page: Page, traffic: Traffic, name: str | None, times: int) -> tuple[str, str, str]:
@@ -286,9 +282,9 @@ def _groups(survey: Survey) -> tuple[str, str]:
 
 def direct(survey: Survey, times: int) -> dict[str, str]:
     """Measure what the page asks of Python, in this process."""
+    from app.crops.selection import inside
+    from app.crops.verdicts import decide
     from app.pages import cluster
-    from app.selection import inside
-    from app.verdicts import decide
 
     explorer = Explorer(survey, "jon")
     run = explorer.class_run(RUN)
@@ -340,8 +336,8 @@ def of_plain(survey: Survey, times: int) -> dict[str, str]:
                 page.wait_for_timeout(1000)
                 lassos.append(lasso(page, "#beside img"))
             found[f"plain map: {names[3]}"] = middle(lassos)
-        except TooSlow:
-            pass  # the table says so
+        except Error as error:  # too slow, or more than the browser bears: the table says so
+            print(error, flush=True)
         found["plain map: memory, at most"] = server.memory()
     return found
 

@@ -7,7 +7,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from app import ids
-from app.burst_figures import ACCEPTED, BURST, KEY, OPEN, time_line
+from app.figures.bursts import ACCEPTED, BURST, KEY, OPEN, time_line
 from app.parts import command_line, link
 
 FAN = 5  # frames beneath the keyframe of a card
@@ -20,7 +20,7 @@ def card(burst: str, frames: pd.DataFrame, *, accepted: bool, opened: bool) -> C
 
     Args:
         burst: its name.
-        frames: see `app.stacks.members`.
+        frames: see `app.frames.stacks.members`.
         accepted: whether a person accepted it.
         opened: whether it is shown open.
     """
@@ -54,7 +54,7 @@ def card(burst: str, frames: pd.DataFrame, *, accepted: bool, opened: bool) -> C
 
 
 def line(frames: pd.DataFrame, stacks: pd.DataFrame, opened: str | None) -> Component:
-    """Show the time line of a dive; arguments as of `app.burst_figures.time_line`."""
+    """Show the time line of a dive; arguments as of `app.figures.bursts.time_line`."""
     deep = bool(frames["depth_m"].notna().any())
     graph = dcc.Graph(
         id=ids.BURSTS_LINE,
@@ -80,7 +80,7 @@ def opened_burst(
 
     Args:
         burst: its name.
-        frames: see `app.stacks.members`.
+        frames: see `app.frames.stacks.members`.
         proofs: `proof, inliers` of the pairs with the keyframe, by frame.
         accepted: whether a person accepted it.
     """

@@ -10,12 +10,14 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from dash.development.base_component import Component
 
 from app import ids
-from app.burst_figures import MOST_MARKS, time_line
-from app.burst_verdicts import decide
+from app.crops.verdicts import toast
 from app.data import Explorer
-from app.frames_data import FramesData, frames_data
-from app.job_parts import job_button
-from app.leaks_panel import leaks_panel, leaks_rows
+from app.figures.bursts import MOST_MARKS, time_line
+from app.frames.data import FramesData, frames_data
+from app.frames.leaks_panel import leaks_panel, leaks_rows
+from app.frames.stacks import SHOW, dive_frames, members, shown, stacks_of
+from app.frames.verdicts import decide
+from app.jobs.parts import job_button
 from app.pages.burst_parts import (
     card,
     line,
@@ -24,8 +26,6 @@ from app.pages.burst_parts import (
     proof_dialog,
 )
 from app.parts import Query, empty_state, link, segmented, tool
-from app.stacks import SHOW, dive_frames, members, shown, stacks_of
-from app.verdicts import toast
 from discover.naming.burst_verdicts import Bursts
 
 LEAF_SIZE = 24  # stacks shown at once

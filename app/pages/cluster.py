@@ -7,10 +7,13 @@ import pandas as pd
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from app import ids, queries, selection
+from app import ids
+from app.crops import queue as queries
+from app.crops import selection
+from app.crops.listing import ADDRESSED, LIKE_PINNED, listing, selected, title_of
+from app.crops.verdicts import toast
 from app.data import ClassRun, Explorer
-from app.job_parts import job_button
-from app.listing import ADDRESSED, LIKE_PINNED, listing, selected, title_of
+from app.jobs.parts import job_button
 from app.pages.queue import no_clusters
 from app.parts import (
     Query,
@@ -23,7 +26,6 @@ from app.parts import (
     verdict_tools,
     view_switch,
 )
-from app.verdicts import toast
 from classify.errors import UserError
 
 FEWEST = 20  # crops that can fall into kinds

@@ -6,9 +6,10 @@ from typing import Any
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from app import frame_images, ids
+from app import ids
 from app.data import Explorer
-from app.frames_data import FramesData, frames_data
+from app.frames import images as frame_images
+from app.frames.data import FramesData, frames_data
 from app.pages.frame_parts import beside, label_of, neighbours, stage
 from app.parts import Query, empty_state, link
 

@@ -9,11 +9,11 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from app import ids
+from app.crops.state import group_text
 from app.data import Explorer
-from app.frame_images import colours_of, size_of
-from app.frames_data import FramesData, frames_data
+from app.frames.data import FramesData, frames_data
+from app.frames.images import colours_of, size_of
 from app.parts import link, name_badge
-from app.state import group_text
 from classify.images import ImageError
 
 _SIZES = (640, 960, 1280, 1920)

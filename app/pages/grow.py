@@ -8,12 +8,12 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from app import ids
+from app.crops.growing import Session, answer, line_of, take_back
+from app.crops.selection import in_order, mask
+from app.crops.verdicts import toast
 from app.data import ClassRun, Explorer
-from app.growing import Session, answer, line_of, take_back
 from app.pages.queue import no_clusters
 from app.parts import Query, empty_state, gallery, link, register_gallery, tool, view_switch
-from app.selection import in_order, mask
-from app.verdicts import toast
 from classify.errors import UserError
 
 _REFERENCES = 8  # crops of the cluster that are shown to compare with

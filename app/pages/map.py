@@ -20,16 +20,18 @@ from dash import (
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from app import ids, map_figure
+from app import ids
+from app.crops.listing import listing, selected, title_of
+from app.crops.selection import mask
+from app.crops.verdicts import toast
 from app.data import ClassRun, Explorer
-from app.histogram import histogram, offered
-from app.listing import listing, selected, title_of
-from app.map_figure import Viewport
+from app.figures import map as map_figure
+from app.figures import map_pictures
+from app.figures.histogram import histogram, offered
+from app.figures.map_pictures import Viewport
 from app.pages import map_parts
 from app.pages.queue import no_clusters
 from app.parts import Query, empty_state, register_gallery
-from app.selection import mask
-from app.verdicts import toast
 from classify.errors import UserError
 
 _SHAPES = ("group", "name", "like")  # what an address can ask for
@@ -162,7 +164,7 @@ def _register_map(app: Dash, explorer: Explorer) -> None:
             crops, keep, view, colour_by=colour_by, priority=_priority(explorer, run)
         )
         if pictures:
-            figure["layout"]["images"] += map_figure.pictures(crops, keep, view, run.crops_run)
+            figure["layout"]["images"] += map_pictures.pictures(crops, keep, view, run.crops_run)
         if not moved:
             figure["data"][1] = _ring(explorer, run, shape)
             return (

@@ -7,11 +7,13 @@ import pandas as pd
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from app import ids, map_figure
+from app import ids
+from app.crops.selection import Mask
 from app.data import ClassRun
-from app.map_figure import COLOUR_BY, MOST_POINTS, Viewport
+from app.figures import map as map_figure
+from app.figures.map import COLOUR_BY, MOST_POINTS
+from app.figures.map_pictures import Viewport
 from app.parts import Query, choice, gallery, link, verdict_tools, view_switch
-from app.selection import Mask
 
 _MOST_IN_LEGEND = 200
 

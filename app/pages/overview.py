@@ -6,10 +6,12 @@ import plotly.graph_objects as go
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
 
-from app import figures_survey, ids, survey_data
+from app import ids
 from app.data import ClassRun, Explorer
-from app.job_parts import job_button
-from app.overview_steps import Action, Step, count, steps
+from app.figures import survey as figures_survey
+from app.jobs.parts import job_button
+from app.overview import data as survey_data
+from app.overview.steps import Action, Step, count, steps
 from app.parts import Query, command_line, empty_state, link
 
 _BY = {"dive": "Dive", "depth": "Depth", "time": "Time"}

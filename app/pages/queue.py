@@ -7,9 +7,10 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from app import ids, queries
+from app import ids
+from app.crops import queue as queries
 from app.data import ClassRun, Explorer
-from app.job_parts import job_button
+from app.jobs.parts import job_button
 from app.parts import Query, choice, empty_state, verdict_tools
 from discover.kinds.branches import opening
 

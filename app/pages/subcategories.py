@@ -8,14 +8,16 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from app import figures_survey, ids, subcategory_data
-from app import subcategory_parts as parts
+from app import ids
 from app.auth import current_user
+from app.crops.verdicts import toast
 from app.data import Explorer
-from app.jobs import Jobs
+from app.figures import survey as figures_survey
+from app.jobs.jobs import Jobs
+from app.names import data as subcategory_data
+from app.names import parts
+from app.names.edits import edit
 from app.parts import Query, tool
-from app.subcategory_edits import edit
-from app.verdicts import toast
 from discover.labels import By
 
 LAST = 100  # events shown

@@ -13,11 +13,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.access import Access, AccessError
 from app.auth import User, badge, current_user
 from app.data import Explorer
-from app.guard import Reach
-from app.throttle import Throttle
+from app.signing.access import Access, AccessError
+from app.signing.guard import Reach
+from app.signing.throttle import Throttle
 from discover import cli
 from discover.survey import Survey
 from discover.users import (

@@ -9,15 +9,16 @@ import pytest
 from flask.testing import FlaskClient
 from plotly.utils import PlotlyJSONEncoder
 
-from app import burst_figures, proofs, stacks
 from app.auth import User
-from app.burst_verdicts import decide
+from app.crops.verdicts import describe
 from app.data import Explorer
-from app.frames_data import FramesData, frames_data
-from app.leaks_panel import leaks_panel, leaks_rows, split_file
+from app.figures import bursts as burst_figures
+from app.frames import proofs, stacks
+from app.frames.data import FramesData, frames_data
+from app.frames.leaks_panel import leaks_panel, leaks_rows, split_file
+from app.frames.verdicts import decide
 from app.pages import bursts as page
 from app.pages.burst_parts import card, opened_burst
-from app.verdicts import describe
 from discover.listed import write_table
 from discover.naming.burst_verdicts import Bursts
 from discover.survey import Survey, open_survey
@@ -136,7 +137,7 @@ def test_who_may_only_look_decides_nothing(
     data: FramesData, explorer: Explorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = User("ana", "viewer")
-    monkeypatch.setattr("app.burst_verdicts.current_user", lambda _explorer: viewer)
+    monkeypatch.setattr("app.frames.verdicts.current_user", lambda _explorer: viewer)
     done = _say(explorer, "accept", _now(data)[1].index[0])
     assert done.failed
     assert "ana may look, not decide" in done.message

@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 from PIL import Image
 from plotly.utils import PlotlyJSONEncoder
 
-from app import frame_images
 from app.data import Explorer
-from app.frames_data import FramesData, frames_data
+from app.frames import images as frame_images
+from app.frames.data import FramesData, frames_data
 from app.pages import frame as page
 from app.pages.frame_parts import label_of
 from classify.runs import start_run

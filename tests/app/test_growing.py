@@ -2,9 +2,9 @@
 
 import pytest
 
+from app.crops.growing import Answer, Session, answer, line_of, take_back
+from app.crops.selection import mask
 from app.data import ClassRun, Explorer
-from app.growing import Answer, Session, answer, line_of, take_back
-from app.selection import mask
 from discover.labels import LabelError
 from discover.naming.events import Conflict
 from tests.app.survey_on_disk import RUNS

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import job_files
-from app import jobs as jobs_module
 from app.data import Explorer
-from app.job_commands import EXPORTS, JobError, task_of
-from app.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
+from app.jobs import files as job_files
+from app.jobs import jobs as jobs_module
+from app.jobs.commands import EXPORTS, JobError, task_of
+from app.jobs.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
 from classify.runs import start_run
 from discover.export import FORMATS
 from tests.app.survey_on_disk import RUNS, build

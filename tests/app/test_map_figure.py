@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import map_figure, palette
+from app import palette
 from app.data import Explorer
-from app.histogram import histogram, offered
-from app.map_figure import MOST_POINTS, Viewport
+from app.figures import map as map_figure
+from app.figures import map_pictures
+from app.figures.histogram import histogram, offered
+from app.figures.map import MOST_POINTS
+from app.figures.map_pictures import Viewport
 from app.pages.map import find
 from tests.app.survey_on_disk import RUNS
 
@@ -44,7 +47,7 @@ def test_the_payload_is_bounded(n: int, colour: str) -> None:
     everything = np.ones(n, bool)
     view = Viewport.of(None, crops)
     figure = map_figure.crop_map(crops, everything, view, colour_by=colour)
-    figure["layout"]["images"] += map_figure.pictures(crops, everything, view, "run")
+    figure["layout"]["images"] += map_pictures.pictures(crops, everything, view, "run")
     assert len(json.dumps(figure)) < 3_000_000
     assert len(_drawn(figure)) == min(n, MOST_POINTS)
     assert len(figure["data"][0]["customdata"]) == min(n, MOST_POINTS)
@@ -71,7 +74,7 @@ def test_density_counts_what_the_filters_leave() -> None:
     view = Viewport.of(None, crops)
     none = np.zeros(len(crops), bool)
     left = crops["map_x"].to_numpy() < 0
-    pictures = [map_figure.density(crops, keep, view)["source"] for keep in (none, left, ~none)]
+    pictures = [map_pictures.density(crops, keep, view)["source"] for keep in (none, left, ~none)]
     assert len(set(pictures)) == 3
     assert len(pictures[0]) < len(pictures[1]) < len(pictures[2])
 
@@ -79,8 +82,8 @@ def test_density_counts_what_the_filters_leave() -> None:
 def test_no_two_pictures_touch() -> None:
     crops = _many(40_000)
     view = Viewport.of(None, crops)
-    images = map_figure.pictures(crops, np.ones(len(crops), bool), view, "run")
-    assert 5 < len(images) <= map_figure.MOST_PICTURES
+    images = map_pictures.pictures(crops, np.ones(len(crops), bool), view, "run")
+    assert 5 < len(images) <= map_pictures.MOST_PICTURES
     for i, a in enumerate(images):
         for b in images[:i]:
             apart = abs(a["x"] - b["x"]) >= a["sizex"] or abs(a["y"] - b["y"]) >= a["sizey"]

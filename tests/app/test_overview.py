@@ -8,11 +8,14 @@ import pyarrow.compute as pc
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from app import figures_survey, job_parts, shell, survey_data
+from app import shell
 from app.data import Explorer
-from app.job_commands import task_of
-from app.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
-from app.overview_steps import Action, Step, steps
+from app.figures import survey as figures_survey
+from app.jobs import parts as job_parts
+from app.jobs.commands import task_of
+from app.jobs.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
+from app.overview import data as survey_data
+from app.overview.steps import Action, Step, steps
 from app.pages import overview
 from classify.runs import start_run
 from discover.kinds.members import FEWEST
@@ -105,7 +108,7 @@ def test_what_no_cluster_held_is_clustered_again(
         held = crops.loc[crops["cluster"] >= 0, "crop_id"]
         explorer.labels.name(held, "thing", annotator="mara")
     assert "Cluster the rest" not in labels(left(explorer))  # a handful is not worth it
-    monkeypatch.setattr("app.overview_steps._REST", 3)
+    monkeypatch.setattr("app.overview.steps._REST", 3)
     rest = next(step for step in left(explorer) if "no name yet" in step.text)
     assert rest.command in {f"discover cluster --class {c} --unnamed" for c in ("waste", "fauna")}
     assert rest.actions[0].job is not None

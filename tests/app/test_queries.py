@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app import queries
+from app.crops import queue as queries
 from app.data import ClassRun, Explorer
 from tests.app.survey_on_disk import EMBED_RUN, RUNS
 

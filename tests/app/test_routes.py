@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from app import likeness
+from app.crops import likeness
+from app.crops.likeness import PictureError, keep_picture
 from app.data import Explorer
-from app.likeness import PictureError, keep_picture
 from tests.app.survey_on_disk import RUNS
 
 Ask = Callable[..., TestResponse]

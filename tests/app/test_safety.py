@@ -23,10 +23,10 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from app import create_app, ids
-from app.access import Access
 from app.data import Explorer
-from app.guard import LARGEST, Reach
 from app.server import bind
+from app.signing.access import Access
+from app.signing.guard import LARGEST, Reach
 from discover.survey import Survey
 from tests.app.people import PASSWORD, sign_in, users_file
 from tests.app.survey_on_disk import EMBED_RUN, RUNS
@@ -341,7 +341,7 @@ def test_a_bomb_takes_no_memory(survey: Survey, explorer: Explorer, tmp_path: Pa
 def test_a_hostile_upload_is_kept_as_pixels_or_refused(
     client: FlaskClient, survey: Survey, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    monkeypatch.setattr("app.likeness.like", lambda *_: [])  # its network is tested elsewhere
+    monkeypatch.setattr("app.crops.likeness.like", lambda *_: [])  # its network is tested elsewhere
     answer = client.post(f"/data/similar?run={RUNS['waste']}", data=HOSTILE[what]())
     assert answer.status_code in (200, 422)
     assert answer.mimetype == "application/json"
@@ -471,7 +471,7 @@ def test_a_viewer_cannot_write_by_a_way_that_forgot_to_ask(
     survey: Survey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[Explorer] = []
-    monkeypatch.setattr("app.verdicts.register", lambda _app, explorer: held.append(explorer))
+    monkeypatch.setattr("app.crops.verdicts.register", lambda _app, explorer: held.append(explorer))
     users = users_file(tmp_path, vic="viewer", mara="annotator")
     server = create_app(survey, access=Access(users=users)).server
     (explorer,) = held

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import selection
+from app.crops import selection
+from app.crops.listing import listing, selected, title_of
 from app.data import ClassRun, Explorer
-from app.listing import listing, selected, title_of
 from classify.errors import UserError
 from tests.app.survey_on_disk import RUNS
 

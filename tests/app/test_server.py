@@ -14,9 +14,9 @@ from dash import Dash
 from flask.testing import FlaskClient
 
 from app import create_app, serve
-from app.access import Access
-from app.guard import Reach
 from app.server import ServeError, bind
+from app.signing.access import Access
+from app.signing.guard import Reach
 from discover.survey import Survey
 from tests.app.people import PASSWORD, users_file
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.crops.state import Standing, group_number, group_text
+from app.crops.verdicts import decide
 from app.data import ClassRun, Explorer
-from app.state import Standing, group_number, group_text
-from app.verdicts import decide
 from discover.annotate import states
 from discover.naming.groups import Groups
 from discover.survey import Survey

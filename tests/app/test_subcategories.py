@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
-from app import figures_survey, subcategory_data, subcategory_parts
 from app.data import Explorer
+from app.figures import survey as figures_survey
+from app.names import data as subcategory_data
+from app.names import parts as subcategory_parts
+from app.names.edits import TOP, codes_of, edit
 from app.pages import subcategories
-from app.subcategory_edits import TOP, codes_of, edit
 from discover.labels import By, LabelError
 from tests.app.test_overview import add_suggestions, job
 

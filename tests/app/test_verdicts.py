@@ -2,9 +2,9 @@
 
 import pytest
 
+from app.crops.listing import selected
+from app.crops.verdicts import decide, describe
 from app.data import ClassRun, Explorer
-from app.listing import selected
-from app.verdicts import decide, describe
 from classify.runs import start_run
 from discover import annotate
 from discover.annotate import Verdict

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from app import proofs
+from app.frames import proofs
 from discover.survey import Survey
 from tests.app.bursts_on_disk import add_bursts
 

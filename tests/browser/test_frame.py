@@ -6,7 +6,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from app.data import Explorer
-from app.frames_data import frames_data
+from app.frames.data import frames_data
 from discover.survey import Survey
 from tests.app.survey_on_disk import EMBED_RUN
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from app import likeness
+from app.crops import likeness
 from app.data import Explorer
 from discover.survey import Survey
 from tests.app.survey_on_disk import RUNS

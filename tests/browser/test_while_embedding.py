@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.data import Explorer
-from app.frames_data import frames_data
+from app.frames.data import frames_data
 from discover.survey import Survey
 from discover.tables import column_to_vectors
 from tests.app.survey_on_disk import EMBED_RUN, RUNS, build

@@ -1,7 +1,8 @@
 # mypy: disable-error-code="untyped-decorator"
 """Jobs on the page: the button in the header, its list, what starts and stops them, their files.
 
-Any element with `data-job` (a request as JSON, see `job_commands`) starts a job when it is clicked.
+Any element with `data-job` (a request as JSON, see `app.jobs.commands`) starts a job when it is
+clicked.
 """
 
 import json
@@ -12,21 +13,22 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
-from app import ids, job_files
+from app import ids
 from app.auth import current_user
+from app.crops.verdicts import toast
 from app.data import Explorer
-from app.job_commands import JobError
-from app.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
+from app.jobs import files as job_files
+from app.jobs.commands import JobError
+from app.jobs.jobs import DONE, FAILED, RUNNING, STOPPED, Job, Jobs
+from app.overview.data import count_crops
 from app.parts import link
-from app.survey_data import count_crops
-from app.verdicts import toast
 
 FAST, SLOW = 1_000, 15_000  # milliseconds between two looks, while something runs and else
 _COLOURS = {RUNNING: "ocean", DONE: "teal", FAILED: "red", STOPPED: "gray"}
 
 
 def job_button(label: str, request: dict[str, Any], *, primary: bool = False) -> Component:
-    """Return a button that starts a job; `request` as in `job_commands`."""
+    """Return a button that starts a job; `request` as in `app.jobs.commands`."""
     return html.Button(
         label,
         className="tool primary" if primary else "tool",

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from app.data import ClassRun, Explorer
-from app.job_commands import classifiers
+from app.jobs.commands import classifiers
+from app.overview.data import burst_counts, latest_head, new_crops, waiting_suggestions
 from app.parts import link
-from app.survey_data import burst_counts, latest_head, new_crops, waiting_suggestions
 from discover.kinds.members import FEWEST
 
 _FEWEST = 3  # names of a kind, from which on a head can learn it
@@ -20,7 +20,7 @@ _MORE = 1.2  # times as many names as a head was taught make it worth another
 
 @dataclass(frozen=True)
 class Action:
-    """What a button of a step does: a request for a job, see `job_commands`, or a page to open."""
+    """What a step's button does: a request for a job (`app.jobs.commands`), or a page to open."""
 
     label: str
     job: dict[str, Any] | None = None

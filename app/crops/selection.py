@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from app.state import group_number
+from app.crops.state import group_number
 from discover.kinds.clustered import UNLIKE
 
 Mask = npt.NDArray[np.bool_]

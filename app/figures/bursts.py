@@ -27,7 +27,7 @@ def time_line(
 
     Args:
         frames: of the dive, in order: `index, time_utc, depth_m, burst_id, keyframe`.
-        stacks: see `app.stacks.stacks_of`.
+        stacks: see `app.frames.stacks.stacks_of`.
         opened: the burst that is shown open.
         view: the part of the axis that is in view; None is all of it.
     """

@@ -53,7 +53,7 @@ def classes_by_depth(rows: pd.DataFrame) -> go.Figure:
     """Draw how many crops of each class lie how deep, the surface above.
 
     Args:
-        rows: `class, value, crops, step`, as `survey_data.classes_by_depth` returns them.
+        rows: `class, value, crops, step`, as `app.overview.data.classes_by_depth` returns them.
     """
     figure = go.Figure()
     for number, (name, group) in enumerate(rows.groupby("class")):
@@ -77,7 +77,7 @@ def classes_by_time(rows: pd.DataFrame) -> go.Figure:
     """Draw how many crops of each class are of what time.
 
     Args:
-        rows: `class, value, crops, step`, as `survey_data.classes_by_time` returns them.
+        rows: `class, value, crops, step`, as `app.overview.data.classes_by_time` returns them.
     """
     figure = go.Figure()
     for number, (name, group) in enumerate(rows.groupby("class")):
@@ -149,7 +149,7 @@ def pace(rows: pd.DataFrame) -> go.Figure:
     """Draw how many crops each annotator had decided by what time.
 
     Args:
-        rows: `annotator, time, crops`, the running sum, as `subcategory_data.pace` returns them.
+        rows: `annotator, time, crops`, the running sum, as `app.names.data.pace` returns them.
     """
     figure = go.Figure()
     for number, (name, group) in enumerate(rows.groupby("annotator", sort=True)):

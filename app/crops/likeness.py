@@ -14,8 +14,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from app.crops.selection import Rows
 from app.data import ClassRun, Explorer
-from app.selection import Rows
 from classify.errors import UserError
 from classify.runs import write_atomic
 from discover.naming.nearness import nearest

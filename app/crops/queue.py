@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from app.selection import SHOWN, mask, open_crops, suggested
-from app.state import group_text
+from app.crops.selection import SHOWN, mask, open_crops, suggested
+from app.crops.state import group_text
 
 Rows = npt.NDArray[np.intp]
 

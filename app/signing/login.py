@@ -7,8 +7,8 @@ from flask import Flask, Response, g, redirect, render_template_string, request
 from flask import session as cookie
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.access import Access
-from app.throttle import Throttle
+from app.signing.access import Access
+from app.signing.throttle import Throttle
 from discover.users import UsersError
 
 PATH = "/login"

@@ -2,7 +2,7 @@
 
 A script of its own, started as `python -P run_job.py FOLDER`: it imports nothing of the project,
 and starts at once. The lock that the page took for it is held, by inheritance, until the command
-and this script have ended; see `app.jobs`.
+and this script have ended; see `app.jobs.jobs`.
 """
 
 import json

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from app import palette
-from app.selection import RANGED, Mask
+from app.crops.selection import RANGED, Mask
 
 MOST = 4  # histograms beside one another
 _BINS = 36

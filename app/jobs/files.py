@@ -6,8 +6,8 @@ from pathlib import Path
 
 from flask import Flask, Response, abort, send_file
 
-from app.job_commands import JobError
-from app.jobs import DONE, Job, Jobs
+from app.jobs.commands import JobError
+from app.jobs.jobs import DONE, Job, Jobs
 
 _PARTS = 1 << 20  # bytes of a zip that are kept in memory
 

@@ -9,15 +9,16 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from app import figures_survey, ids
+from app import ids
+from app.crops.verdicts import describe
 from app.data import Explorer
-from app.job_commands import EXPORTS
-from app.job_parts import job_button, made
-from app.jobs import DONE, Job
+from app.figures import survey as figures_survey
+from app.jobs.commands import EXPORTS
+from app.jobs.jobs import DONE, Job
+from app.jobs.parts import job_button, made
+from app.names.edits import TOP
+from app.overview.data import latest_head
 from app.parts import empty_state
-from app.subcategory_edits import TOP
-from app.survey_data import latest_head
-from app.verdicts import describe
 from discover.export import FORMATS
 from discover.labels import Event
 

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from app import ids
 from app.data import Explorer
-from app.frames_data import frames_data
+from app.frames.data import frames_data
 from app.parts import command_line
 from discover.leaks import Leaks, find_leaks, leak_lines
 from discover.survey import Survey, SurveyError

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from app.frames_data import FramesData
+from app.frames.data import FramesData
 from discover.naming.burst_verdicts import Bursts
 
 SHOW = {"all": "All", "many": "Several frames", "check": "To check"}

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from app.data import Explorer
-from app.job_commands import JobError, Task, task_of
+from app.jobs.commands import JobError, Task, task_of
 from classify.runs import write_atomic
 
 if sys.platform != "win32":
@@ -36,7 +36,7 @@ _PATIENCE = 5.0  # seconds from asking a job to stop to stopping it
 _TAIL = 4096  # bytes of the errors that are read
 # Works from an editable and from a normal install, and, by -P, never from a folder's own files.
 _DISCOVER = [sys.executable, "-P", "-c", "from discover.cli import main; main()"]
-_RUNNER = [sys.executable, "-P", str(Path(__file__).with_name("run_job.py"))]
+_RUNNER = [sys.executable, "-P", str(Path(__file__).with_name("run.py"))]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Jobs:
         self.folder = explorer.survey.cache / "jobs"
 
     def start(self, request: object, *, by: str) -> Job:
-        """Start the command of a request; see `job_commands`.
+        """Start the command of a request; see `app.jobs.commands`.
 
         Args:
             request: what a button of the page asks for.

@@ -16,9 +16,9 @@ from flask import Flask, Response, abort, request
 from PIL import Image
 
 from app.data import Explorer
-from app.frames_data import FramesData, frames_data
+from app.frames.data import FramesData, frames_data
+from app.frames.proofs import Proofs
 from app.palette import COLOURS
-from app.proofs import Proofs
 from classify.images import ImageError, Pixels, read_image, resize
 from classify.runs import write_atomic
 from discover.crops import decode_mask

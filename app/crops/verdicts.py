@@ -7,9 +7,9 @@ from dash import Dash, Input, Output, State, no_update
 
 from app import ids
 from app.auth import current_user
+from app.crops.listing import selected
+from app.crops.selection import suggested
 from app.data import ClassRun, Explorer
-from app.listing import selected
-from app.selection import suggested
 from classify.errors import UserError
 from discover.annotate import ACTIONS, Verdict
 from discover.annotate import decide as decide_on
@@ -64,10 +64,10 @@ def decide(explorer: Explorer, verdict: dict[str, Any]) -> tuple[str, bool]:
     Args:
         explorer: the survey.
         verdict: `action` is one of `discover.annotate.ACTIONS`, "undo" or "redo"; `target` is a
-            selection (`app.selection`) with its `run`; `count` is how many crops the page showed
-            it to hold; `name`, `to` and `note` as the action needs; "name" without a `name` takes
-            each crop's suggestion. `seen` is the latest event that the page shows: what somebody
-            else changed since is a conflict, and is not overwritten.
+            selection (`app.crops.selection`) with its `run`; `count` is how many crops the page
+            showed it to hold; `name`, `to` and `note` as the action needs; "name" without a `name`
+            takes each crop's suggestion. `seen` is the latest event that the page shows: what
+            somebody else changed since is a conflict, and is not overwritten.
 
     Returns:
         What happened, and whether it failed.

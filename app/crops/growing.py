@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.auth import current_user
+from app.crops.selection import is_value, mask, open_crops
 from app.data import ClassRun, Explorer
-from app.selection import is_value, mask, open_crops
 from discover.labels import By, Event, LabelError
 from discover.naming.growing import Growth, joined_changes
 from discover.naming.nearness import nearest

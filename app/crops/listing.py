@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from app.crops.likeness import like
+from app.crops.selection import SHOWN, Rows, in_order, mask
 from app.data import ClassRun, Explorer
-from app.likeness import like
-from app.selection import SHOWN, Rows, in_order, mask
 from discover.kinds.branches import branches
 from discover.naming.database import LabelError
 
@@ -47,8 +47,8 @@ class Listing:
 def selected(explorer: Explorer, run: ClassRun, what: dict[str, Any]) -> tuple[pd.DataFrame, Rows]:
     """Return the crops of a run as they stand, and the rows that a selection holds, ascending.
 
-    Beside the keys of `app.selection`, `part` is a part of the cluster `group` in the tree, by its
-    number, and `like` the crops like a crop or a picture.
+    Beside the keys of `app.crops.selection`, `part` is a part of the cluster `group` in the tree,
+    by its number, and `like` the crops like a crop or a picture.
 
     Raises:
         ValueError: a key has a value that it cannot have.
@@ -74,7 +74,7 @@ def listing(
         explorer: the survey.
         run: the clustering run.
         what: the selection.
-        order: one of `app.selection.ORDERS`, or `LIKE_PINNED`.
+        order: one of `app.crops.selection.ORDERS`, or `LIKE_PINNED`.
         pinned: the crop whose like come first.
 
     Raises:

@@ -5,8 +5,8 @@ from typing import Any
 
 from app.auth import current_user
 from app.data import Explorer
-from app.frames_data import frames_data
-from app.stacks import beside, dive_frames, stacks_of
+from app.frames.data import frames_data
+from app.frames.stacks import beside, dive_frames, stacks_of
 from discover.labels import By, LabelError
 from discover.naming import burst_verdicts
 from discover.naming.burst_verdicts import Bursts

@@ -1,0 +1,1 @@
+"""The crops of a clustering run: what stands on them, which are shown, what is decided."""

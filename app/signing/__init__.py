@@ -1,0 +1,1 @@
+"""Who reaches the page, and how one signs in."""
