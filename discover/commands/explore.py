@@ -59,8 +59,8 @@ def explore(
         Open the page in the browser.
     """
     opened = open_survey(survey)
-    from app.access import access_by
     from app.server import serve
+    from app.signing.access import access_by
 
     serve(
         opened,
