@@ -155,9 +155,8 @@ def _heading(explorer: Explorer, run: ClassRun, what: dict[str, Any]) -> list[Co
 
 
 def _turners(explorer: Explorer, run: ClassRun, group: str) -> list[Component]:
-    table = explorer.crop_table(run)
     # By size, not by what is open: a verdict must not change which is next.
-    line = queries.queue(explorer.crops(run), table.typical, run.persistence, sort="size")
+    line = queries.line(explorer.crops(run))
     before, after, onward = queries.following(line, group)
     turners: list[Component] = []
     for target, sign, key, what in (

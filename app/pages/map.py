@@ -61,7 +61,10 @@ def layout(explorer: Explorer, query: Query) -> Component:
     stores = [
         dcc.Store(id=ids.PLACE, data={"run": run.name, "crops_run": run.crops_run}),
         dcc.Store(id=ids.SHAPE, data=shape),
-        *(dcc.Store(id=i) for i in (ids.RANGES, ids.WITHOUT, ids.VIEWPORT, ids.MAP_DRAWN)),
+        *(
+            dcc.Store(id=i)
+            for i in (ids.RANGES, ids.WITHOUT, ids.VIEWPORT, ids.RINGED, ids.HOVERED)
+        ),
     ]
     return html.Div(
         [
@@ -94,6 +97,7 @@ def layout(explorer: Explorer, query: Query) -> Component:
 def register(app: Dash, explorer: Explorer) -> None:
     """Draw the map, and show what is selected."""
     _register_map(app, explorer)
+    _register_rings(app, explorer)
     _register_beside(app, explorer)
     register_gallery(app, ids.MAP, ids.COLOUR)
     app.clientside_callback(
@@ -123,7 +127,7 @@ def register(app: Dash, explorer: Explorer) -> None:
     )
     app.clientside_callback(
         ClientsideFunction("map", "hover"),
-        Output(ids.MAP_DRAWN, "data"),
+        Output(ids.HOVERED, "data"),
         Input(ids.GRAPH, "hoverData"),
         State(ids.PLACE, "data"),
         prevent_initial_call=True,
@@ -135,29 +139,29 @@ def _register_map(app: Dash, explorer: Explorer) -> None:
         Output(ids.GRAPH, "figure"),
         Output(ids.MAP_LEGEND, "children"),
         Output(ids.MAP_NOTE, "children"),
+        Output(ids.RINGED, "data"),
         Input(ids.COLOUR, "value"),
         Input(ids.EVENT, "data"),
         Input(ids.RANGES, "data"),
         Input(ids.WITHOUT, "data"),
         Input(ids.VIEWPORT, "data"),
         Input(ids.PICTURES, "checked"),
-        Input(ids.SHAPE, "data"),
+        State(ids.SHAPE, "data"),
         State(ids.PLACE, "data"),
-        State(ids.GRAPH, "figure"),
+        State(ids.RINGED, "data"),
     )
     def draw(
         colour_by: str, _event: int, ranges: Plain, without: Plain, viewport: Plain,
-        pictures: bool, shape: Plain, place: dict[str, Any], drawn: Plain,
-    ) -> tuple[object, object, object]:  # fmt: skip
+        pictures: bool, shape: Plain, place: dict[str, Any], ringed: bool | None,
+    ) -> tuple[object, object, object, object]:  # fmt: skip
         run = explorer.class_run(place["run"])
         if run is None or viewport is None:  # the browser says first how much room there is
             raise PreventUpdate
         crops = explorer.crops(run)
-        moved = {i["prop_id"].split(".")[0] for i in ctx.triggered} if drawn else set()
-        if moved == {ids.EVENT} and colour_by not in ("group", "name"):
-            return no_update, no_update, no_update
-        if moved == {ids.SHAPE}:
-            return _ringed(explorer, run, shape), no_update, no_update
+        is_drawn = ringed is not None
+        moved = {i["prop_id"].split(".")[0] for i in ctx.triggered}
+        if is_drawn and moved == {ids.EVENT} and colour_by not in ("group", "name"):
+            raise PreventUpdate
         keep = mask(crops, {"ranges": ranges, "without": without})
         view = Viewport.of(viewport, crops)
         figure = map_figure.crop_map(
@@ -165,17 +169,32 @@ def _register_map(app: Dash, explorer: Explorer) -> None:
         )
         if pictures:
             figure["layout"]["images"] += map_pictures.pictures(crops, keep, view, run.crops_run)
-        if not moved:
+        note = map_parts.note(crops, keep, view)
+        if not is_drawn:
             figure["data"][1] = _ring(explorer, run, shape)
-            return (
-                figure,
-                map_parts.legend(crops, colour_by, without),
-                map_parts.note(crops, keep, view),
-            )
+            return figure, map_parts.legend(crops, colour_by, without), note, _is_named(shape)
         legend = no_update
         if moved & {ids.COLOUR, ids.EVENT, ids.WITHOUT}:
             legend = map_parts.legend(crops, colour_by, without)
-        return _patched(figure), legend, map_parts.note(crops, keep, view)
+        return _patched(figure), legend, note, no_update
+
+
+def _register_rings(app: Dash, explorer: Explorer) -> None:
+    @app.callback(
+        Output(ids.GRAPH, "figure", allow_duplicate=True),
+        Output(ids.RINGED, "data", allow_duplicate=True),
+        Input(ids.SHAPE, "data"),
+        State(ids.PLACE, "data"),
+        State(ids.RINGED, "data"),
+        prevent_initial_call=True,
+    )
+    def rings(shape: Plain, place: dict[str, Any], ringed: bool | None) -> tuple[object, object]:
+        run = explorer.class_run(place["run"])
+        if run is None or ringed is None or not (ringed or _is_named(shape)):
+            raise PreventUpdate  # a lasso shows itself, and drawing takes time
+        patch = Patch()
+        patch["data"][1] = _ring(explorer, run, shape)
+        return patch, _is_named(shape)
 
     @app.callback(
         Output({"type": ids.HISTOGRAM, "column": ALL}, "figure"),
@@ -271,10 +290,9 @@ def _patched(figure: dict[str, Any]) -> Patch:
     return patch
 
 
-def _ringed(explorer: Explorer, run: ClassRun, shape: Plain) -> Patch:
-    patch = Patch()
-    patch["data"][1] = _ring(explorer, run, shape)
-    return patch
+def _is_named(shape: Plain) -> bool:
+    """Return whether what is selected was asked for by name, so that rings show where it is."""
+    return shape is not None and any(shape.get(key) for key in _SHAPES)
 
 
 def _ring(explorer: Explorer, run: ClassRun, shape: Plain) -> dict[str, Any]:

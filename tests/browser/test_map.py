@@ -42,13 +42,17 @@ def test_split_by_lasso_and_take_it_back(page: Page, survey: Survey) -> None:
 def test_a_lasso_holds_what_the_filters_leave(page: Page) -> None:
     page.goto(f"/map?run={WASTE}")
     expect(page.locator("#map-note")).to_have_text("90 crops")
-    over = page.locator(".map .nsewdrag").first.bounding_box()
-    assert over is not None
-    for step in range(40):  # across the map, until a point is under the mouse
-        page.mouse.move(over["x"] + step * over["width"] / 40, over["y"] + over["height"] / 2)
-        page.mouse.move(over["x"] + step * over["width"] / 40, over["y"] + over["height"] * 0.8)
-        if page.locator(".hover-ring").count():
-            break
+    at = page.evaluate(
+        """() => {
+            const graph = document.querySelector('.map .js-plotly-plot');
+            const {xaxis, yaxis} = graph._fullLayout, points = graph._fullData[0];
+            const box = graph.querySelector('.nsewdrag').getBoundingClientRect();
+            return [box.left + xaxis.d2p(points.x[0]), box.top + yaxis.d2p(points.y[0])];
+        }"""
+    )
+    page.mouse.move(at[0] - 40, at[1])
+    page.mouse.move(*at, steps=5)
+    expect(page.locator(".hover-ring")).to_be_visible()
     expect(page.locator(".card.shown")).to_contain_text("dive dive-")
     drag_around(page, EVERYTHING)
     expect(page.locator("#map-heading")).to_contain_text("90 crops")
