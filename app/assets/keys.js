@@ -174,7 +174,10 @@
     help: () => set("help", { opened: true }),
     all: () => gallery.listing && gallery.all(),
     mark: () => gallery.listing && gallery.ring >= 0 && gallery.toggle(gallery.ring, false),
-    clear: () => gallery.listing && gallery.select([]),
+    clear() {
+      if (gallery.selected.size) gallery.select([]);
+      else if (window.location.pathname === "/map") explorer.map.erase();
+    },
     left: move(() => -1, false),
     right: move(() => 1, true),
     up: move(() => -gallery.columns),

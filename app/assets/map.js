@@ -8,19 +8,42 @@
   const mouse = { x: 0, y: 0 };
   const known = new Map();
   let timer = null;
-  let onMap = false; // whether the person's last act was on the map
+  let under = null; // the crop under the mouse
+  let pressed = null; // where the mouse went down on the map
 
-  document.addEventListener("pointerdown", (event) => (onMap = Boolean(event.target.closest(".map"))), true);
-  document.addEventListener("keydown", () => (onMap = false), true);
+  document.addEventListener("pointerdown", (event) => {
+    pressed = event.target.closest(".map") ? { x: event.clientX, y: event.clientY } : null;
+  }, true);
+  // While one can draw, plotly tells of no clicks: one that did not move shows the cluster.
+  document.addEventListener("pointerup", (event) => {
+    const still = pressed && Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) < 4;
+    if (!still || !under) return;
+    learn(explorer.run, under).then((at) => {
+      set("map-shape", { data: { group: at.group } });
+      unmark();
+    });
+  }, true);
   document.addEventListener("mousemove", (event) => Object.assign(mouse, { x: event.clientX, y: event.clientY }));
 
-  const outline = (selected) => {
-    if (selected?.lassoPoints) return { x: selected.lassoPoints.x, y: selected.lassoPoints.y };
-    if (!selected?.range?.x) return null;
-    const [x0, x1] = selected.range.x;
-    const [y0, y1] = selected.range.y;
+  // The corners of what was drawn: a path "M1,2L3,4Z", or a rectangle.
+  const corners = (shape) => {
+    if (!shape) return null;
+    if (shape.path) {
+      const pairs = shape.path.replace(/[MZ]/g, "").split("L").map((pair) => pair.split(",").map(Number));
+      return { x: pairs.map(([x]) => x), y: pairs.map(([, y]) => y) };
+    }
+    const { x0, x1, y0, y1 } = shape;
     return { x: [x0, x1, x1, x0], y: [y0, y0, y1, y1] };
   };
+  const graph = () => document.querySelector(".map .js-plotly-plot");
+  const unmark = () => {
+    if (graph()?._fullLayout.shapes.length) window.Plotly.relayout(graph(), { shapes: [] });
+  };
+  const erase = () => {
+    set("map-shape", { data: null });
+    unmark();
+  };
+  explorer.map = { erase };
 
   const learn = async (run, crop) => {
     if (known.size > 5000) known.clear();
@@ -107,22 +130,17 @@
       explorer.run = name; // what a search is among, whichever page one is on
     },
 
-    shape(selected, clicked) {
+    shape(moved, current) {
       const none = window.dash_clientside.no_update;
-      const [cause] = window.dash_clientside.callback_context.triggered;
-      if (!cause) return none;
-      if (cause.prop_id.endsWith("clickData")) {
-        if (!clicked) return none;
-        const { run } = explorer;
-        const crop = clicked.points[0].customdata;
-        if (!crop) return none;
-        learn(run, crop).then((at) => set("map-shape", { data: { group: at.group } }));
+      if (!moved || !("shapes" in moved)) return none;
+      const drawn = moved.shapes;
+      // One outline at a time: the last; taking the others away comes back here with one.
+      if (drawn.length > 1) {
+        window.Plotly.relayout(graph(), { shapes: drawn.slice(-1) });
         return none;
       }
-      const polygon = outline(selected);
-      // A redraw, as after naming, may drop plotly's own selection; only a person ends ours.
-      if (!polygon) return onMap ? null : none;
-      return { shape: polygon };
+      if (drawn.length) return { shape: corners(drawn[0]) };
+      return current && current.shape ? null : none; // erased, or gave way to what has a name
     },
 
     // How much room the map has, before it is drawn.
@@ -133,10 +151,9 @@
 
     viewport(layout) {
       const none = window.dash_clientside.no_update;
-      const graph = document.querySelector(".map .js-plotly-plot");
       const moved = layout && Object.keys(layout).some((key) => key.startsWith("xaxis") || key === "autosize");
-      if (!moved || !graph) return none;
-      const { xaxis, yaxis, _size } = graph._fullLayout;
+      if (!moved || !graph()) return none;
+      const { xaxis, yaxis, _size } = graph()._fullLayout;
       return { x: [...xaxis.range], y: [...yaxis.range], width: _size.w, height: _size.h };
     },
 
@@ -153,6 +170,7 @@
       const card = document.getElementById("card");
       clearTimeout(timer);
       const crop = hovered?.points[0].customdata;
+      under = crop || null;
       ringAt(crop && hovered.points[0]);
       if (!crop) {
         card.classList.remove("shown");

@@ -6,6 +6,7 @@ Colour and shape go by number, so that they stay when a group is hidden.
 """
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,15 @@ def ringed(crops: pd.DataFrame, rows: Rows) -> dict[str, Any]:
     }
 
 
+def outline(shape: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Draw the outline that a person drew, if there is one."""
+    if not shape or not shape.get("shape"):
+        return []
+    corners = zip(shape["shape"]["x"], shape["shape"]["y"], strict=True)
+    path = "L".join(f"{x:.6g},{y:.6g}" for x, y in corners)
+    return [{"type": "path", "path": f"M{path}Z", **_LASSO}]
+
+
 def legend(crops: pd.DataFrame, colour_by: str) -> list[tuple[str, str, str, int]]:
     """Return (value, colour, sign, crops) of each group, the largest first, those in none last."""
     if colour_by not in GROUPED:
@@ -135,7 +145,6 @@ def _points(crops: pd.DataFrame, rows: Rows, colour_by: str) -> dict[str, Any]:
         "hoverinfo": "none",  # the page draws its own card
         "showlegend": False,
         "marker": marker,
-        "unselected": {"marker": {"opacity": 0.15}},
     }
 
 
@@ -185,12 +194,18 @@ def _axes(view: Viewport) -> dict[str, Any]:
     }
 
 
+_LASSO: dict[str, Any] = {
+    "line": {"color": palette.OCEAN[6], "width": 2},
+    "fillcolor": "rgba(24,142,167,0.10)",
+    "editable": False,
+}
 _LAYOUT: dict[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
     "font": {"family": palette.THEME["fontFamily"], "size": 12.5},
-    "dragmode": "lasso",
+    "dragmode": "drawclosedpath",
+    "newshape": {key: value for key, value in _LASSO.items() if key != "editable"},
     "hovermode": "closest",
     "uirevision": "keep",  # new colours keep zoom and selection
     "showlegend": False,

@@ -39,7 +39,17 @@ _CONFIG = {
     "displaylogo": False,
     "responsive": True,
     "scrollZoom": True,
-    "modeBarButtons": [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+    "modeBarButtons": [
+        [
+            "drawclosedpath",
+            "drawrect",
+            "eraseshape",
+            "pan2d",
+            "zoomIn2d",
+            "zoomOut2d",
+            "resetScale2d",
+        ]
+    ],
 }
 
 Plain = dict[str, Any] | None  # what a Store holds
@@ -100,11 +110,13 @@ def register(app: Dash, explorer: Explorer) -> None:
     _register_rings(app, explorer)
     _register_beside(app, explorer)
     register_gallery(app, ids.MAP, ids.COLOUR)
+    # The outline is drawn, not plotly's selection: that would hand every point inside it through
+    # the browser's store, which takes seconds for thousands.
     app.clientside_callback(
         ClientsideFunction("map", "shape"),
         Output(ids.SHAPE, "data"),
-        Input(ids.GRAPH, "selectedData"),
-        Input(ids.GRAPH, "clickData"),
+        Input(ids.GRAPH, "relayoutData"),
+        State(ids.SHAPE, "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(
@@ -176,7 +188,7 @@ def _register_map(app: Dash, explorer: Explorer) -> None:
         legend = no_update
         if moved & {ids.COLOUR, ids.EVENT, ids.WITHOUT}:
             legend = map_parts.legend(crops, colour_by, without)
-        return _patched(figure), legend, note, no_update
+        return _patched(figure, shape), legend, note, no_update
 
 
 def _register_rings(app: Dash, explorer: Explorer) -> None:
@@ -194,6 +206,7 @@ def _register_rings(app: Dash, explorer: Explorer) -> None:
             raise PreventUpdate  # a lasso shows itself, and drawing takes time
         patch = Patch()
         patch["data"][1] = _ring(explorer, run, shape)
+        patch["layout"]["shapes"] = map_figure.outline(shape)
         return patch, _is_named(shape)
 
     @app.callback(
@@ -282,9 +295,10 @@ def find(explorer: Explorer, run: ClassRun, text: str) -> dict[str, str] | None:
     return {"name": names[0]} if names else None
 
 
-def _patched(figure: dict[str, Any]) -> Patch:
-    """Return what changes of a figure that is drawn: zoom, selection and rings stay."""
+def _patched(figure: dict[str, Any], shape: Plain) -> Patch:
+    """Return what changes of a figure that is drawn: zoom, outline and rings stay."""
     patch = Patch()
+    patch["layout"]["shapes"] = map_figure.outline(shape)
     patch["data"][0] = figure["data"][0]
     patch["layout"]["images"] = figure["layout"]["images"]
     return patch

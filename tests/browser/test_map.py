@@ -42,6 +42,7 @@ def test_split_by_lasso_and_take_it_back(page: Page, survey: Survey) -> None:
 def test_a_lasso_holds_what_the_filters_leave(page: Page) -> None:
     page.goto(f"/map?run={WASTE}")
     expect(page.locator("#map-note")).to_have_text("90 crops")
+    page.locator(".map .nsewdrag").first.wait_for()
     at = page.evaluate(
         """() => {
             const graph = document.querySelector('.map .js-plotly-plot');
@@ -54,6 +55,14 @@ def test_a_lasso_holds_what_the_filters_leave(page: Page) -> None:
     page.mouse.move(*at, steps=5)
     expect(page.locator(".hover-ring")).to_be_visible()
     expect(page.locator(".card.shown")).to_contain_text("dive dive-")
+    drag_around(page, EVERYTHING)
+    expect(page.locator("#map-heading")).to_contain_text("90 crops")
+    page.mouse.move(*at, steps=5)
+    expect(page.locator(".hover-ring")).to_be_visible()
+    page.mouse.down()
+    page.mouse.up()  # a click shows the point's cluster, in the outline's place
+    expect(page.locator("#map-heading")).to_have_text(re.compile(r"^(Cluster \d|Noise) · "))
+    expect(page.locator(".map .shapelayer path")).to_have_count(0)
     drag_around(page, EVERYTHING)
     expect(page.locator("#map-heading")).to_contain_text("90 crops")
     noise = page.get_by_role("button", name="noise")
