@@ -23,6 +23,7 @@ _BOXES = """
            f.width, f.height
     FROM crops c LEFT JOIN frames f USING (frame_id)
 """
+_LARGE = 100_000  # crops
 _REPEATED = ["frame_id", "class", "dive", "path"]  # texts that many crops share
 
 
@@ -181,6 +182,11 @@ class Explorer:
             id(table),
             lambda: Standing(run.name, table.ids, table.crops["cluster"].to_numpy()),
         )
+
+    def prepare(self, run: ClassRun) -> None:
+        """Read what the first verdict needs before it comes, where that takes a second or more."""
+        if len(self.crop_table(run).crops) >= _LARGE and ("found", run.name) not in self._cache:
+            threading.Thread(target=self.found, args=(run,), daemon=True).start()
 
     def found(self, run: ClassRun) -> Found:
         """Return the clusters of a run as they were found, for verdicts on them."""

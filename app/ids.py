@@ -8,6 +8,7 @@ RUN = "run"
 PROGRESS = "progress"
 EVENT = "event"  # Store: the latest label event; whatever shows names listens to it
 POLL = "poll"  # Interval: other annotators' events
+VERDICT_DONE = "verdict-done"  # Store: which verdict has its answer
 VERDICT = "verdict"  # Store: what a person just decided, written by the keys
 TOASTS = "toasts"
 HELP = "help"

@@ -35,6 +35,7 @@ def layout(explorer: Explorer) -> Component:
             dcc.Interval(id=ids.POLL, interval=5000),
             dcc.Store(id=ids.EVENT, data=explorer.labels.last_event_id()),
             dcc.Store(id=ids.VERDICT),
+            dcc.Store(id=ids.VERDICT_DONE),
             dcc.Store(id=ids.PIN, storage_type="local"),
             dmc.NotificationContainer(id=ids.TOASTS, position="bottom-right"),
             dmc.Modal(
@@ -76,6 +77,8 @@ def register(app: Dash, explorer: Explorer) -> None:
         run = explorer.class_run(query.get("run"))
         page = PAGES.get(path)
         shown = page(explorer, query) if page else _nowhere(path)
+        if run is not None:
+            explorer.prepare(run)
         options = [{"value": r.name, "label": label} for r, label in _run_labels(runs)]
         chosen = run.name if run else None
         links = _links(path, query.get("run") and chosen)
@@ -124,7 +127,7 @@ def register(app: Dash, explorer: Explorer) -> None:
 
     app.clientside_callback(ClientsideFunction("map", "run"), Input(ids.RUN, "value"))
     app.clientside_callback(
-        ClientsideFunction("page", "settled"), Input(ids.TOASTS, "sendNotifications")
+        ClientsideFunction("page", "settled"), Input(ids.VERDICT_DONE, "data")
     )
     job_parts.register(app, explorer)
 

@@ -41,17 +41,35 @@ window.explorer = (() => {
 
   let last = 0; // the verdict before, whose message gives way to the next
   const stamp = () => (last = Math.max(Date.now(), last + 1));
-  let pending = false; // whether a verdict is on its way: the page asks before it is left then
-  window.addEventListener("beforeunload", (event) => pending && event.preventDefault());
+  // Verdicts go one after another: the next when the one before has its answer, so that none is lost
+  // however fast the keys come. The page asks before it is left while one is on its way.
+  const PATIENCE = 30_000; // ms
+  const line = [];
+  let sent = null;
+  let alarm = 0;
+  const send = () => {
+    if (sent || !line.length) return;
+    sent = line.shift();
+    alarm = setTimeout(() => {
+      say("The page has no answer to the last verdict: look at the history whether it was kept", true);
+      sent = null;
+      send();
+    }, PATIENCE);
+    set("verdict", { data: sent });
+  };
+  window.addEventListener("beforeunload", (event) => sent && event.preventDefault());
   window.dash_clientside.page = {
-    settled() {
-      pending = false;
+    settled(at) {
+      if (!sent || at !== sent.at) return;
+      clearTimeout(alarm);
+      sent = null;
+      send();
     },
   };
   const decide = (verdict) => {
     const before = last;
-    pending = true;
-    set("verdict", { data: { ...verdict, at: stamp(), before } });
+    line.push({ ...verdict, at: stamp(), before });
+    send();
   };
   const say = (message, failed = false) => {
     const id = `toast-${stamp()}`;

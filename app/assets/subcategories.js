@@ -7,11 +7,11 @@
   const make = (...parts) => window.React.createElement(...parts);
 
   cells.SubcategoryName = ({ data, api, node, column }) => {
-    const search = `?${new URLSearchParams({ name: data.id })}`;
+    const href = window.explorer.address("/cluster", { name: data.id });
     const follow = (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
       event.preventDefault();
-      set("url", { pathname: "/cluster", search });
+      window.explorer.go(href);
     };
     const edit = () => {
       const cell = { rowIndex: node.rowIndex, colKey: column.getColId() };
@@ -22,7 +22,7 @@
       });
     };
     const link = make(
-      "a", { href: `/cluster${search}`, onClick: follow, className: "tree-name" }, data.name,
+      "a", { href, onClick: follow, className: "tree-name" }, data.name,
     );
     const pencil = make(
       "button",

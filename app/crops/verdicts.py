@@ -38,6 +38,7 @@ def register(app: Dash, explorer: Explorer) -> None:
         Output(ids.EVENT, "data"),
         Output(ids.TOASTS, "sendNotifications"),
         Output(ids.TOASTS, "hideNotifications"),
+        Output(ids.VERDICT_DONE, "data"),
         Input(ids.VERDICT, "data"),
         State(ids.EVENT, "data"),
         prevent_initial_call=True,
@@ -45,7 +46,8 @@ def register(app: Dash, explorer: Explorer) -> None:
     def write(verdict: dict[str, Any], seen: int) -> tuple[object, ...]:
         message, failed = decide(explorer, {"seen": seen, **verdict})
         shown = toast(message, failed, verdict["at"])
-        return explorer.labels.last_event_id(), [shown], [f"toast-{verdict['before']}"]
+        gone = [f"toast-{verdict['before']}"]
+        return explorer.labels.last_event_id(), [shown], gone, verdict["at"]
 
     @app.callback(
         Output(ids.EVENT, "data", allow_duplicate=True),
