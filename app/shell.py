@@ -126,9 +126,7 @@ def register(app: Dash, explorer: Explorer) -> None:
         return _ABOVE.get(path, path), link("", run=name)
 
     app.clientside_callback(ClientsideFunction("map", "run"), Input(ids.RUN, "value"))
-    app.clientside_callback(
-        ClientsideFunction("page", "settled"), Input(ids.VERDICT_DONE, "data")
-    )
+    app.clientside_callback(ClientsideFunction("page", "settled"), Input(ids.VERDICT_DONE, "data"))
     job_parts.register(app, explorer)
 
 
