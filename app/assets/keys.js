@@ -35,7 +35,9 @@
       const crops = [...selected];
       return { target: { run: listing.run, crops }, words: `${count(crops.length, "crop")} selected`, some: true };
     }
-    if (!listing.count) return null;
+    // What a search found, and all there is, are no one thing: a verdict wants them selected.
+    const loose = listing.what && (listing.what.like || listing.what.show === "all");
+    if (!listing.count || (loose && !everything)) return null;
     const words = `${listing.title.toLowerCase()}, ${count(listing.count, "crop")}`;
     return { target: listing.what, count: listing.count, words, some: everything };
   };

@@ -183,9 +183,9 @@ def _turners(explorer: Explorer, run: ClassRun, group: str) -> list[Component]:
 
 
 def _controls(run: ClassRun, query: Query, crops: pd.DataFrame, order: str) -> list[Component]:
-    orders = dict(ORDERS)
+    orders = {"typical": "Most alike first"} if query.get("like") else dict(ORDERS)
     if crops["time_utc"].isna().all():
-        del orders["time"]
+        orders.pop("time", None)
     return [
         view_switch(ids.CLUSTER, query.get("view")),
         choice(ids.ORDER, orders, order, "Order"),

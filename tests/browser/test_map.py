@@ -121,6 +121,11 @@ def test_search_by_name_and_by_image(
     expect(page.get_by_role("img", name="what was searched by")).to_be_visible()
     page.reload()
     expect(page.locator(".tile")).to_have_count(2)
+    page.keyboard.press("n")  # what a search found is no one thing
+    expect(page.get_by_text("Nothing to decide on here")).to_be_visible()
+    page.keyboard.press("Control+a")
+    name(page, "bottle")
+    expect(page.get_by_text("Named 2 crops “bottle”")).to_be_visible()
 
 
 def _png() -> bytes:
