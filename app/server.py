@@ -15,6 +15,7 @@ from dash import Dash
 from flask import Flask, Response, abort, request
 
 from app import auth, images, pages, routes, shell
+from app.answers import picture
 from app.crops import verdicts
 from app.data import Explorer
 from app.signing import guard, login
@@ -25,7 +26,6 @@ from discover.survey import Survey
 __all__ = ["LOOPBACK", "ServeError", "bind", "create_app", "serve"]
 log = logging.getLogger(__name__)
 
-_WEEK = 7 * 24 * 3600
 _STRANGERS = (
     "--host {host}: others reach the page, so they must sign in. Make users by `discover users add "
     "NAME --users users.toml` and give --users users.toml, or give --token auto"
@@ -192,11 +192,4 @@ def _serve_images(server: Flask, explorer: Explorer) -> None:
             )
         except images.UnknownCrop as error:
             abort(404, str(error))
-        response = Response(made.data, mimetype="image/jpeg")
-        if made.placeholder:
-            response.headers["Cache-Control"] = "no-store"
-            return response
-        response.set_etag(made.etag)
-        response.headers["Cache-Control"] = f"private, max-age={_WEEK}, immutable"
-        response.make_conditional(request)
-        return response
+        return picture(made.data, "image/jpeg", None if made.placeholder else made.etag)

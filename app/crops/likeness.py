@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from app.crops.selection import Rows
 from app.data import ClassRun, Explorer
+from app.jobs.process import DISCOVER
 from classify.errors import UserError
 from classify.runs import write_atomic
 from discover.naming.nearness import nearest
@@ -25,8 +25,6 @@ _MOST_PIXELS = 100_000_000  # more is no picture of the seafloor, and fills the 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _SECONDS = 300
 _WAIT = 5.0  # seconds that a second picture waits for the first: it holds a thread of the server
-# Works from an editable and from a normal install, and, by -P, never from a folder's own files.
-_DISCOVER = [sys.executable, "-P", "-c", "from discover.cli import main; main()"]
 _ONE = threading.Lock()  # a network at a time: each takes the memory of one
 
 
@@ -114,7 +112,7 @@ def _found(explorer: Explorer, run: ClassRun, key: str) -> list[str]:
 
 def _ask(explorer: Explorer, run: ClassRun, key: str) -> str:
     command = [
-        *_DISCOVER, "similar", str(_picture(explorer, key).resolve()),
+        *DISCOVER, "similar", str(_picture(explorer, key).resolve()),
         "--survey", str(explorer.survey.root.resolve()), "--embeddings", run.embeddings,
         "--most", str(MOST), "--json",
     ]  # fmt: skip

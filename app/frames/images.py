@@ -15,6 +15,7 @@ import numpy.typing as npt
 from flask import Flask, Response, abort, request
 from PIL import Image
 
+from app.answers import picture
 from app.data import Explorer
 from app.frames.data import FramesData, frames_data
 from app.frames.proofs import Proofs
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 SIZES = (160, 240, 320, 640, 960, 1280, 1920)  # of the longer side: few, so that few are kept
 _VERSION = "1"  # change it with the drawing: it is part of a picture's name
 _ROUTES = ("frame-image", "frame-masks", "frame-heat", "proof", "proof-image")
-_WEEK = 7 * 24 * 3600
 _HEAT = 640  # pixels of a heat map's longer side: it is coarse
 _GROUND, _INK = (12, 27, 36), (160, 178, 188)
 
@@ -192,14 +192,7 @@ def _answer(make: Callable[[], Picture]) -> Response:
         abort(404, str(error))
     except ImageError as error:
         abort(404, f"the frame cannot be read: {error}")
-    response = Response(made.data, mimetype=made.kind)
-    if made.etag is None:
-        response.headers["Cache-Control"] = "no-store"
-        return response
-    response.set_etag(made.etag)
-    response.headers["Cache-Control"] = f"private, max-age={_WEEK}, immutable"
-    response.make_conditional(request)
-    return response
+    return picture(made.data, made.kind, made.etag)
 
 
 def _check_frames(data: FramesData, *frame_ids: str) -> None:

@@ -8,17 +8,16 @@ import json
 import logging
 import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 from app.data import Explorer
+from app.jobs.process import DISCOVER
 from classify.runs import write_atomic
 
 log = logging.getLogger(__name__)
 
-DISCOVER = [sys.executable, "-P", "-c", "from discover.cli import main; main()"]
 _LONGEST = 300  # seconds; the first of a survey whose cache was deleted looks at every frame anew
 
 

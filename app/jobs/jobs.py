@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from app.data import Explorer
 from app.jobs.commands import JobError, Task, task_of
+from app.jobs.process import DISCOVER
 from classify.runs import write_atomic
 
 if sys.platform != "win32":
@@ -34,8 +35,6 @@ RUNNING, DONE, FAILED, STOPPED = "running", "done", "failed", "stopped"
 KEPT = 40  # finished jobs in the list; older ones are forgotten, what they made stays
 _PATIENCE = 5.0  # seconds from asking a job to stop to stopping it
 _TAIL = 4096  # bytes of the errors that are read
-# Works from an editable and from a normal install, and, by -P, never from a folder's own files.
-_DISCOVER = [sys.executable, "-P", "-c", "from discover.cli import main; main()"]
 _RUNNER = [sys.executable, "-P", str(Path(__file__).with_name("run.py"))]
 
 
@@ -141,7 +140,7 @@ class Jobs:
             task.out.parent.mkdir(parents=True, exist_ok=True)
         about = {
             "title": task.title, "tokens": task.tokens, "by": by, "started": time.time(),
-            "argv": [*_DISCOVER, *task.tokens, *out, f"--survey={survey}", "--json"],
+            "argv": [*DISCOVER, *task.tokens, *out, f"--survey={survey}", "--json"],
         }  # fmt: skip
         with _locked(folder) as lock:
             # Written under the lock, so that nobody takes a job that begins for one that is gone.

@@ -73,9 +73,12 @@ def fixed_parts(
     by_shape: dict[tuple[int, ...], list[str]] = {}
     for dive, part in own.items():
         by_shape.setdefault(part.mask.shape, []).append(dive)
-    for alike in by_shape.values():
+    for shape, alike in by_shape.items():
         middle = [of_dive[dive][len(of_dive[dive]) // 2] for dive in _spread(sorted(alike))]
-        shared = fixed_part([greys(frame_id) for frame_id in middle])
+        frames = [frame for frame in map(greys, middle) if frame.shape == shape]
+        if not frames:  # dives whose pictures change their size
+            continue
+        shared = fixed_part(frames)
         for dive in alike:
             own[dive] = FixedPart(own[dive].mask | shared.mask, own[dive].known)
     return own

@@ -36,7 +36,7 @@ print(json.dumps({"run": "bursts-1", "argv": sys.argv[1:]}))
 
 @pytest.fixture
 def jobs(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    monkeypatch.setattr(jobs_module, "_DISCOVER", [sys.executable, "-c", SCRIPT])
+    monkeypatch.setattr(jobs_module, "DISCOVER", [sys.executable, "-c", SCRIPT])
     return Jobs(explorer)
 
 
