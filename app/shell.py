@@ -193,7 +193,8 @@ def _run_labels(runs: list[ClassRun]) -> list[tuple[ClassRun, str]]:
     labelled = []
     for run in reversed(runs):
         is_latest = latest[run.class_name, run.part] == run.name
-        about = run.part or f"{run.counts.get('clusters', '?')} clusters"
+        number = run.counts.get("clusters", "?")
+        about = run.part or f"{number} cluster{'' if number == 1 else 's'}"
         labelled.append((run, f"{run.class_name if is_latest else run.name} · {about}"))
     return labelled
 

@@ -23,6 +23,7 @@ def summarise(crops: pd.DataFrame, labels: Labels, found: Clustering) -> dict[st
     inside = labels >= 0
     ami = adjusted_mutual_info_score(crops["dive"][inside], labels[inside])
     sizes = np.bincount(labels[inside])
+    told = min(crops["dive"][inside].nunique(), len(set(labels[inside].tolist()))) > 1
     return {
         "dives": int(crops["dive"].nunique()),
         "clusters": len(found.persistence),
@@ -30,7 +31,8 @@ def summarise(crops: pd.DataFrame, labels: Labels, found: Clustering) -> dict[st
         "largest_share": round(float(sizes.max() / len(labels)), 4) if len(sizes) else 0.0,
         "min_size": found.min_size,
         "validity": round(found.validity, 4),
-        "ami_dive": round(float(ami), 4) if inside.any() else None,
+        # Of one dive, or one cluster, it would be 1 or 0 whatever the clusters are.
+        "ami_dive": round(float(ami), 4) if told else None,
     }
 
 
