@@ -2,7 +2,7 @@
 "use strict";
 
 window.explorer.box = (() => {
-  const { element, picture } = window.explorer;
+  const { element, picture, say } = window.explorer;
   const MOST = 7;
   const box = element("div", "askbox");
   const title = element("div", "askbox-title");
@@ -10,7 +10,8 @@ window.explorer.box = (() => {
   const list = element("ul");
   const hint = element("div", "askbox-hint");
   let asked = null; // what, and what to do with the answer
-  let options = [];
+  let options = null; // what there is to choose from; null until it has come
+  let entered = false; // Enter was pressed before it came
   let picked = -1;
 
   box.hidden = true;
@@ -28,7 +29,7 @@ window.explorer.box = (() => {
 
   const matches = () => {
     const text = input.value.trim().toLowerCase();
-    const found = options.filter((option) => option.text.toLowerCase().includes(text));
+    const found = (options || []).filter((option) => option.text.toLowerCase().includes(text));
     const starts = (option) => (option.text.toLowerCase().startsWith(text) ? 0 : 1);
     return found.sort((a, b) => starts(a) - starts(b)).slice(0, MOST);
   };
@@ -63,6 +64,7 @@ window.explorer.box = (() => {
   };
 
   const commit = (option) => {
+    entered = !asked.free && options === null;
     const typed = input.value.trim();
     const answer = option ? option.value : asked.free && typed;
     if (!answer) return;
@@ -74,6 +76,7 @@ window.explorer.box = (() => {
   input.addEventListener("input", () => {
     if (!asked) return;
     picked = asked.free ? -1 : 0;
+    entered = false;
     show();
   });
   input.addEventListener("blur", close);
@@ -95,7 +98,8 @@ window.explorer.box = (() => {
     open(what) {
       if (!box.isConnected) document.body.append(box);
       asked = what;
-      options = [];
+      options = null;
+      entered = false;
       picked = what.free ? -1 : 0;
       title.textContent = what.title;
       box.setAttribute("aria-label", what.title);
@@ -107,8 +111,9 @@ window.explorer.box = (() => {
       what.options.then((found) => {
         if (asked !== what) return;
         options = found;
-        show();
-      });
+        if (entered) commit(matches()[picked]);
+        if (asked) show();
+      }).catch((error) => say(`What there is to choose from could not be read: ${error.message}`, true));
       show();
       const place = what.beside && what.beside.getBoundingClientRect();
       box.style.left = place ? `${Math.min(place.left, window.innerWidth - 432)}px` : "";

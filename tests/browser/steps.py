@@ -8,7 +8,7 @@ def name(page: Page, text: str, *, choose: int = 0) -> None:
     page.keyboard.press("n")
     page.get_by_role("combobox", name="Subcategory").fill(text)
     if choose:
-        page.get_by_role("option", name=text).first.wait_for()
+        page.get_by_role("dialog").get_by_role("option", name=text).first.wait_for()
     for _ in range(choose):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app.data import Explorer
 from discover.survey import Survey
@@ -92,10 +92,14 @@ def test_merge_and_pin(page: Page, survey: Survey) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("p")
     expect(page.get_by_role("button", name="pinned crop")).to_be_visible()
-    page.keyboard.press("m")
+    held: list[Route] = []  # what there is to choose from comes only after Enter was pressed
+    page.route("**/data/groups*", lambda route: held.append(route))
+    with page.expect_request("**/data/groups*"):
+        page.keyboard.press("m")
     page.get_by_role("combobox", name="Cluster").fill("2")
-    page.get_by_role("option", name="2").first.wait_for()
     page.keyboard.press("Enter")
+    for route in held:
+        route.continue_()
     expect(page.get_by_text("Merged")).to_be_visible()
     expect(page.get_by_role("button", name="pinned crop")).to_be_visible()  # wherever one goes
     explorer = Explorer(survey)

@@ -13,7 +13,7 @@ def test_grow_a_cluster_and_take_an_answer_back(page: Page) -> None:
     expect(page.locator(".tile").first).to_be_visible()
     size = page.locator(".tile").count()
     name(page, "can")
-    expect(page.get_by_text("Named")).to_be_visible()
+    expect(page.get_by_text(f"Named {size} crops “can”")).to_be_visible()
     expect(page).not_to_have_url(re.compile("group=0"))  # the next comes by itself
     page.goto(f"/cluster?run={RUNS['waste']}&group=0")
     expect(page.locator(".tile").first).to_be_visible()
