@@ -36,7 +36,7 @@ def engine_of(url: str) -> Engine:
         )
     if address.database and address.database != ":memory:":
         _refuse_network_drive(Path(address.database))
-    engine = sa.create_engine(address)
+    engine = sa.create_engine(address, paramstyle="named")  # as PostgreSQL's, rows are mappings
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001

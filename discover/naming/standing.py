@@ -1,5 +1,6 @@
 """What the events say now: the values that stand, and the history. Light: SQLAlchemy only."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -35,12 +36,9 @@ class Reader:
             since: leave out what was last changed by this event or before.
             until: what stood after this event; None = now.
         """
-        columns = (
-            "field", "key", "value", "based_on", "confidence", "event_id", "annotator", "origin",
-            "time_utc", "grounds", "changed",
-        )  # fmt: skip
+        columns = [column.name for column in dataclasses.fields(Standing)]
         rows = self.rows(columns, fields, keys, since=since, until=until)
-        return [Standing(**row._mapping) for row in rows]
+        return [Standing(*tuple(row)) for row in rows]
 
     def rows(
         self,
