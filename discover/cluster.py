@@ -40,7 +40,7 @@ class ClusterConfig(Config):
 
     Attributes:
         class_name: the class whose crops are clustered.
-        min_score: crops whose class is less probable are left out of this run.
+        min_score: crops with a lower score are left out of this run.
         keyframes: cluster one frame of each burst, the others take after it; where there are no
             bursts yet, every frame is clustered.
         min_size: the smallest group that is a cluster; 0 chooses it by a sweep.
@@ -57,7 +57,7 @@ class ClusterConfig(Config):
     """
 
     class_name: str
-    min_score: float = 0.5
+    min_score: float = 0.4
     keyframes: bool = True
     min_size: int = 0
     min_samples: int = 3

@@ -19,7 +19,7 @@ def cluster(
     *,
     class_name: Annotated[str | None, Parameter(name="--class")] = None,
     min_size: str = "auto",
-    min_score: float = 0.5,
+    min_score: float = 0.4,
     keyframes: Annotated[bool, Parameter(name="--keyframes-only", negative="--all")] = True,
     embeddings: str | None = None,
     within: int | None = None,
@@ -51,7 +51,7 @@ def cluster(
         Smallest group that is a cluster; auto tries a range and takes what is valid and holds under
         another seed and another size. The run's sweep.html shows the curve.
     min_score
-        Crops whose class is less probable are left out of this run.
+        Crops with a lower score are left out of this run: there is less evidence for their class.
     keyframes
         Cluster one frame of each burst, the others take its clusters (where `discover bursts` has
         run); --all clusters every frame.

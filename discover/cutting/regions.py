@@ -21,6 +21,8 @@ from discover.cutting.class_maps import ClassMaps, Seen, input_size
 from discover.cutting.coco_boxes import class_of, cut_of, read_coco
 from discover.cutting.overlay import within
 from discover.saliency import (
+    RARITY,
+    Map,
     Mask,
     SaliencyConfig,
     find_regions,
@@ -40,7 +42,8 @@ class Found:
 
     Attributes:
         class_name: the class.
-        score: probability of the class, or the box's own score; 1 for a person's box.
+        score: how strong the evidence for the class is there, 0..1, or the box's own score; 1 for a
+            person's box.
         cut: where it is.
         heat: class activation map over the whole frame, uint8 [rows, cols], or None.
     """
@@ -105,7 +108,9 @@ class ClassifierRegions:
         self.model_hash: str | None = file_hash(model / "model.safetensors")
         self._vehicles: dict[str, Mask] = {}
         self._overlays: dict[str, Mask] = {}
-        self.key: dict[str, Any] = {"model": self.model_hash, "saliency": self._config.to_dict()}
+        self.key: dict[str, Any] = {
+            "model": self.model_hash, "saliency": self._config.to_dict(), "score": "peak",
+        }  # fmt: skip
 
     @property
     def classifier(self) -> Classifier:
@@ -171,9 +176,24 @@ class ClassifierRegions:
             for number, of_class in maps.items()
         }
         return [
-            Found(classes[i], float(probabilities[i]), cut_region(mask, window), heats[i])
+            Found(
+                classes[i],
+                self._score(float(probabilities[i]), maps[i], mask),
+                cut_region(mask, window),
+                heats[i],
+            )
             for i, mask in without_rivals(found, maps)
         ]
+
+    def _score(self, probability: float, of_class: Map, mask: Mask) -> float:
+        """Return how strong the evidence in a region is: the map's peak there.
+
+        It tells things from nothing better than the class's probability, which is of the whole
+        frame. Only the maps of rarity have a height of their own; others all reach 1.
+        """
+        fine = cv2.resize(of_class, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        peak = float(fine[mask].max())
+        return peak if self._config.method == RARITY else probability * peak
 
 
 def _over_frame(

@@ -16,9 +16,7 @@ from discover.survey import Survey, open_survey
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 Say = Callable[[str], None]
 CLASSES = ("waste", "fauna")
-# The frames' own shape, and the strongest positions, since objects are small in these frames. Such
-# a head points at objects by its own map, and better here than what is rare does.
-METHOD = "locator"
+# The frames' own shape, and the strongest positions, since objects are small in these frames.
 MODEL: dict[str, Any] = {"height": 448, "width": 800, "pool": "topk", "locator": False}
 
 
@@ -68,7 +66,6 @@ def run_demo(
     from discover.cutting.regions import ClassifierRegions
     from discover.embed import embed
     from discover.frames import add_frames
-    from discover.saliency import SaliencyConfig
 
     survey = open_survey(folder, create=True)
     footage = folder / "footage"
@@ -93,8 +90,7 @@ def run_demo(
     with progress("adding") as advance:
         add_frames(survey, [footage], progress=advance)
     with progress("embedding") as advance:
-        regions = ClassifierRegions(model, SaliencyConfig.of_method(METHOD))
-        embeddings = embed(survey, regions, progress=advance)
+        embeddings = embed(survey, ClassifierRegions(model), progress=advance)
     matched = match_crops(survey, embeddings, truth, footage)
     runs, scores = [], []
     for name in CLASSES:

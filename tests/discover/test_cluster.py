@@ -78,7 +78,7 @@ def test_too_few_crops_say_what_there_is(survey: Survey, tmp_path: Path) -> None
     with pytest.raises(SurveyError, match=r"--class fauna.*r has 180 waste"):
         cluster(survey, ClusterConfig("fauna"))
     few = survey_of(tmp_path / "few", groups()[0][:13])
-    with pytest.raises(SurveyError, match=r"--min-score 0\.5: 11 of the 13 crops.*lower it"):
+    with pytest.raises(SurveyError, match=r"--min-score 0\.4: 11 of the 13 crops.*lower it"):
         cluster(few, ClusterConfig("waste"))
     with pytest.raises(SurveyError, match="there are: r"):
         cluster(few, ClusterConfig("waste"), embeddings="none-such")

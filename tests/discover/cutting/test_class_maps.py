@@ -111,6 +111,21 @@ def test_regions_keep_off_what_is_known_to_lie_over_the_scene(
     assert found[0].cut.mask[30:60, 90:120].any()
 
 
+def test_a_region_scores_by_the_evidence_in_it(model: Path, images: list[Pixels]) -> None:
+    frames = [Decoded(images[0], 160, 96)]
+    source = ClassifierRegions(model, SaliencyConfig(regions=3, weakest=0.1, refine=False))
+    (found,) = source.find(["a"], frames)
+    ((probabilities, maps),) = source.maps(["a"], frames)
+    (of_class,) = maps.values()
+    scores = [region.score for region in found]
+    assert scores[0] == pytest.approx(of_class.max(), abs=0.02)
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == len(scores)  # not the frame's probability, which they share
+    by_locator = ClassifierRegions(model, SaliencyConfig(method="locator", refine=False))
+    (found,) = by_locator.find(["a"], frames)
+    assert found[0].score == pytest.approx(probabilities.max(), abs=0.02)
+
+
 @pytest.mark.parametrize("method", ["rarity", "locator", "grad-cam"])
 def test_regions_of_several_classes_do_not_share_a_place(
     method: str, model: Path, images: list[Pixels]
