@@ -109,9 +109,11 @@ def test_bare_names_are_found_in_the_folders_of_their_dives(
 
 
 def test_the_command_prints_before_and_after(
-    run: Path, boxes: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, boxes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    app(["calibrate", str(boxes), "--model", str(run)], result_action="return_value")
+    few, images = str(_few(boxes, tmp_path, 12)), str(boxes.parent)
+    tokens = ["calibrate", few, "--model", str(run), "--images", images]
+    app(tokens, result_action="return_value")
     printed = capsys.readouterr().out
     assert "mean IoU before" in printed
     assert "dives left out" in printed
