@@ -26,7 +26,7 @@ from discover.calibrate import overlap
 from discover.crops import cut_region, square_around
 from discover.cutting.class_maps import ClassMaps
 from discover.cutting.overlay import uncovered
-from discover.saliency import Map, Mask, SaliencyConfig, find_regions
+from discover.saliency import Mask, SaliencyConfig, find_regions
 
 ELEMENTS = ("waste", "fauna")
 ON = 0.1  # IoU
@@ -82,7 +82,7 @@ def again(model: Classifier, pixels: Pixels, mask: Mask) -> npt.NDArray[np.float
     height, width = pixels.shape[:2]
     x, y, side, _ = square_around(cut_region(mask, (0, 0, width, height)).box, AGAIN)
     inside = pixels[max(0, y) : y + side, max(0, x) : x + side]
-    large: Map = cv2.resize(inside, (width, height), interpolation=cv2.INTER_CUBIC)
+    large: Pixels = cv2.resize(inside, (width, height), interpolation=cv2.INTER_CUBIC)
     batch = as_batch([large], torch.device("cpu"))
     return np.asarray(model.probabilities(model(batch).logits)[0].numpy())
 
